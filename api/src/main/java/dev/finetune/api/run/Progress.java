@@ -1,0 +1,59 @@
+package dev.finetune.api.run;
+
+import com.fasterxml.jackson.annotation.JsonProperty;
+import java.time.Instant;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * {@code progress.json} of an attempt, overwritten as it goes.
+ *
+ * @param attempt attempt that wrote it
+ * @param state what the trainer is doing
+ * @param step optimizer steps completed
+ * @param totalSteps optimizer steps of the run, 0 while not known
+ * @param loss training loss of the last step, nats per supervised token
+ * @param evalLoss last held-out loss
+ * @param tokensPerSecond tokens trained on per second, over the last steps
+ * @param estimatedEnd when the run will end at this speed
+ * @param memoryBytes resident memory of the process
+ * @param checkpointStep step of the newest checkpoint of the run
+ * @param resumedFromStep step that this attempt went on from, 0 if it began the run
+ * @param lastWord why the attempt ended, or what it waits for
+ * @param updated when this was written
+ */
+public record Progress(
+    int attempt,
+    State state,
+    int step,
+    int totalSteps,
+    @Nullable Double loss,
+    @Nullable Double evalLoss,
+    @Nullable Double tokensPerSecond,
+    @Nullable Instant estimatedEnd,
+    @Nullable Long memoryBytes,
+    @Nullable Integer checkpointStep,
+    int resumedFromStep,
+    @Nullable String lastWord,
+    Instant updated) {
+  /** What a trainer is doing. */
+  public enum State {
+    /** Reading model and data. */
+    @JsonProperty("Starting")
+    STARTING,
+    /** Training. */
+    @JsonProperty("Training")
+    TRAINING,
+    /** Measuring the held-out loss. */
+    @JsonProperty("Evaluating")
+    EVALUATING,
+    /** The adapter is delivered. */
+    @JsonProperty("Done")
+    DONE,
+    /** Asked to stop, state saved. */
+    @JsonProperty("Yielded")
+    YIELDED,
+    /** Ended by an error; {@code lastWord} says which. */
+    @JsonProperty("Failed")
+    FAILED
+  }
+}

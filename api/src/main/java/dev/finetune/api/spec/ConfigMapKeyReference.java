@@ -1,0 +1,22 @@
+package dev.finetune.api.spec;
+
+import com.fasterxml.jackson.annotation.JsonPropertyDescription;
+import io.fabric8.generator.annotation.Default;
+import io.fabric8.generator.annotation.Required;
+import io.fabric8.generator.annotation.Size;
+
+/** A key of a ConfigMap in the namespace of the job. */
+public record ConfigMapKeyReference(
+    @JsonPropertyDescription("Name of a ConfigMap in the namespace of the job.")
+        @Required
+        @Size(min = 1, max = 253)
+        String name,
+    @JsonPropertyDescription("Key of the ConfigMap. Default ca.crt.")
+        @Default("ca.crt")
+        @Size(min = 1, max = 253)
+        String key) {
+  /** Fills in the defaults of absent fields, the same as the CRD states. */
+  public ConfigMapKeyReference {
+    key = key == null ? "ca.crt" : key;
+  }
+}

@@ -1,0 +1,13 @@
+package dev.finetune.api.spec;
+
+import com.fasterxml.jackson.annotation.JsonPropertyDescription;
+import io.fabric8.generator.annotation.ValidationRule;
+import org.jspecify.annotations.Nullable;
+
+/** Where the value of an environment variable comes from. */
+@ValidationRule(
+    value = "has(self.secretKeyRef) != has(self.configMapKeyRef)",
+    message = "exactly one of secretKeyRef and configMapKeyRef must be set")
+public record EnvironmentVariableSource(
+    @JsonPropertyDescription("A key of a Secret.") @Nullable KeyReference secretKeyRef,
+    @JsonPropertyDescription("A key of a ConfigMap.") @Nullable KeyReference configMapKeyRef) {}

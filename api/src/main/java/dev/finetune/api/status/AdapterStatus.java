@@ -1,0 +1,15 @@
+package dev.finetune.api.status;
+
+import com.fasterxml.jackson.annotation.JsonPropertyDescription;
+import io.fabric8.crd.generator.annotation.PrinterColumn;
+import org.jspecify.annotations.Nullable;
+
+/** The delivered adapter. */
+public record AdapterStatus(
+    @PrinterColumn(name = "ADAPTER", priority = 1)
+        @JsonPropertyDescription("Folder of the adapter in object storage.")
+        @Nullable String uri,
+    @JsonPropertyDescription("SHA-256 of the manifest of the folder.")
+        @Nullable String manifestSha256,
+    @JsonPropertyDescription("Held-out loss before training.") @Nullable String evalLossBefore,
+    @JsonPropertyDescription("Held-out loss with the adapter.") @Nullable String evalLossAfter) {}
