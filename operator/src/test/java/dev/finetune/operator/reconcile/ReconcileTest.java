@@ -505,4 +505,14 @@ class ReconcileTest {
     awaitPhase(Phase.Complete);
     assertThat(jobs().list().getItems()).hasSize(1);
   }
+
+  @Test
+  void failsOnASpecThatTheApiServerDidNotCheck() {
+    submit(FineTuneJobs.ofModel("ftp://models/llama"));
+    awaitPhase(Phase.Failed);
+    assertThat(status().reason()).isEqualTo("SpecInvalid");
+    assertThat(Conditions.find(job().get(), ConditionType.Failed).orElseThrow().message())
+        .contains("spec.model");
+    assertThat(jobs().list().getItems()).isEmpty();
+  }
 }
