@@ -44,7 +44,7 @@ public final class EmbeddedObjectStore implements AutoCloseable {
   public static EmbeddedObjectStore start(ObjectStoreOptions options) throws IOException {
     QUIET.forEach(logger -> logger.setLevel(Level.WARNING));
     Files.createDirectories(options.folder());
-    BlobStore blobs = BlobStores.create(PROVIDER, properties(options));
+    BlobStore blobs = new AtomicConditions(BlobStores.create(PROVIDER, properties(options)));
     S3Proxy server =
         S3Proxy.builder()
             .blobStore(blobs)

@@ -9,6 +9,9 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import java.util.logging.Handler;
 import java.util.logging.LogRecord;
 import java.util.logging.Logger;
@@ -45,6 +48,37 @@ class EmbeddedObjectStoreTest {
               S3Exception.class, e -> assertThat(e.statusCode()).isEqualTo(412));
     }
     assertThat(Files.exists(folder.resolve("runs/a/b.json"))).isTrue();
+  }
+
+  @Test
+  void letsOneOfManyWritersReplaceAnObject() throws Exception {
+    try (EmbeddedObjectStore store = EmbeddedObjectStore.start(ObjectStoreOptions.in(folder));
+        S3Client client = client(store, store.secretKey());
+        ExecutorService writers = Executors.newFixedThreadPool(16)) {
+      store.createBucket("runs");
+      String etag =
+          client.putObject(p -> p.bucket("runs").key("k"), RequestBody.fromString("v")).eTag();
+      List<Future<Boolean>> outcomes = new ArrayList<>();
+      for (int i = 0; i < 16; i++) {
+        RequestBody content = RequestBody.fromString("writer " + i);
+        outcomes.add(
+            writers.submit(
+                () -> {
+                  try {
+                    client.putObject(p -> p.bucket("runs").key("k").ifMatch(etag), content);
+                    return true;
+                  } catch (S3Exception e) {
+                    assertThat(e.statusCode()).isEqualTo(412);
+                    return false;
+                  }
+                }));
+      }
+      int winners = 0;
+      for (Future<Boolean> outcome : outcomes) {
+        winners += outcome.get() ? 1 : 0;
+      }
+      assertThat(winners).isEqualTo(1);
+    }
   }
 
   @Test

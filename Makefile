@@ -1,0 +1,48 @@
+# The commands that people use. `make help` lists them.
+SHELL := /usr/bin/env bash
+.DEFAULT_GOAL := help
+
+# A JDK 25: JAVA_HOME if it is one, else the usual folders.
+JAVA_HOME := $(shell . trainer-image/bin/find-java && find_java && dirname "$$(dirname "$$(readlink -f "$$JAVA")")")
+export JAVA_HOME
+export MAVEN_OPTS ?= --enable-native-access=ALL-UNNAMED --sun-misc-unsafe-memory-access=allow
+
+MVN := mvn -B -ntp
+QUIET := $(MVN) -q
+
+.PHONY: help
+help: ## List the commands
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort | awk -F'\t' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+.PHONY: tools
+tools:
+	@test -x "$(JAVA_HOME)/bin/javac" || { echo "make: needs a JDK 25 (Debian: Temurin 25, or any other); set JAVA_HOME to it" >&2; exit 2; }
+	@command -v mvn >/dev/null || { echo "make: needs Maven 3.8 or newer (Debian: apt-get install maven)" >&2; exit 2; }
+
+.PHONY: build
+build: tools ## Compile and package everything, without the tests
+	@echo "Building ..." && $(QUIET) package -DskipTests
+
+.PHONY: test
+test: tools ## Compile, check the format and run all tests
+	$(MVN) verify
+
+.PHONY: demo
+demo: build ## Fine-tune a real model with QLoRA through the operator, on this machine
+	@model=$$(local/bin/fetch-base-model) && local/bin/local demo --model "$$model"
+
+.PHONY: local
+local: build ## Leave API server, object store and operator running in one process
+	@model=$$(local/bin/fetch-base-model) && local/bin/local up --model "$$model"
+
+.PHONY: image
+image: tools ## Build the trainer and operator images as archives, without Docker
+	@e2e/image
+
+.PHONY: e2e
+e2e: build ## Train on a real single-node Kubernetes
+	@e2e/run
+
+.PHONY: format
+format: tools ## Format the sources
+	$(QUIET) spotless:apply

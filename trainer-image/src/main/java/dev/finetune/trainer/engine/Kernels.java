@@ -1,0 +1,366 @@
+package dev.finetune.trainer.engine;
+
+/**
+ * The operations that layers are made of. T is the number of tokens of a micro-batch; sequences lie
+ * end to end, and {@code offsets} holds where each begins and where the last ends.
+ *
+ * <p>Every result belongs to the scope that is passed.
+ */
+public final class Kernels {
+  private final Engine engine;
+  private final ElementType type;
+
+  /**
+   * Makes the kernels of one precision.
+   *
+   * @param type type of activations and products, {@code F32} or {@code BF16}
+   */
+  public Kernels(Engine engine, ElementType type) {
+    if (type != ElementType.F32 && type != ElementType.BF16) {
+      throw new IllegalArgumentException("expected F32 or BF16, was " + type);
+    }
+    this.engine = engine;
+    this.type = type;
+  }
+
+  /** Returns the engine. */
+  public Engine engine() {
+    return engine;
+  }
+
+  /** Returns the type of activations and products. */
+  public ElementType type() {
+    return type;
+  }
+
+  /** The result of a norm: {@code y} (T, width) and the inverse root mean square (T, 1). */
+  public record Normalized(Tensor y, Tensor inverse) {}
+
+  /**
+   * The result of a linear layer with an adapter: {@code y} (T, out) and {@code x A'} (T, rank).
+   */
+  public record Adapted(Tensor y, Tensor low) {}
+
+  /** Two gradients. */
+  public record Pair(Tensor first, Tensor second) {}
+
+  /** Attention's output (T, heads, size) and, a sequence each, its log-sum-exp. */
+  public record Attended(Tensor o, Tensor[] logSumExp) {}
+
+  /** Gradients to queries, keys and values. */
+  public record AttentionGradients(Tensor q, Tensor k, Tensor v) {}
+
+  /** Negative log-likelihoods (n) and the gradient of their scaled sum to the hidden states. */
+  public record LossAndGradient(Tensor nll, Tensor hidden) {}
+
+  /** Converts to the type of activations. */
+  public Tensor toActivations(Scope scope, Tensor x) {
+    return engine.call(scope, "cast", x, type.code());
+  }
+
+  /** Converts to {@code F32}. */
+  public Tensor toFloat(Scope scope, Tensor x) {
+    return engine.call(scope, "cast", x, ElementType.F32.code());
+  }
+
+  /** Reads pairs of packed bytes as 16-bit integers, sharing the memory. */
+  public Tensor viewAsShorts(Scope scope, Tensor bytes) {
+    return engine.viewAs(scope, bytes, ElementType.I16);
+  }
+
+  /** Returns a (rows, columns) view of elements from {@code start} of a flat tensor. */
+  public Tensor view(Scope scope, Tensor flat, long start, long rows, long columns) {
+    return engine.call(scope, "slice_view", flat, start, start + rows * columns, rows, columns);
+  }
+
+  /** Returns the same memory under another shape of as many elements. */
+  public Tensor reshape(Scope scope, Tensor x, long... shape) {
+    return engine.call(scope, "reshape", x, shape);
+  }
+
+  /** Returns x + y. */
+  public Tensor add(Scope scope, Tensor x, Tensor y) {
+    return engine.call(scope, "add", x, y);
+  }
+
+  /** Adds y, of any type and of as many elements, to the {@code F32} tensor x. */
+  public void addInto(Tensor x, Tensor y) {
+    try (Scope scope = new Scope()) {
+      engine.call(scope, "add_into", x, y);
+    }
+  }
+
+  /** Adds y to x, both of one type. */
+  public void accumulate(Tensor x, Tensor y) {
+    try (Scope scope = new Scope()) {
+      engine.call(scope, "accumulate", x, y);
+    }
+  }
+
+  /** Returns zeros of the shape and type of x. */
+  public Tensor zerosLike(Scope scope, Tensor x) {
+    return engine.call(scope, "zeros_like", x);
+  }
+
+  /** Overwrites x by the elements of y, converted to its type. */
+  public void overwrite(Tensor x, Tensor y) {
+    try (Scope scope = new Scope()) {
+      engine.call(scope, "overwrite", x, y);
+    }
+  }
+
+  /** Sets every element. */
+  public void fill(Tensor x, double value) {
+    try (Scope scope = new Scope()) {
+      engine.call(scope, "fill", x, value);
+    }
+  }
+
+  /** Returns the L2 norm. */
+  public double norm(Tensor x) {
+    try (Scope scope = new Scope()) {
+      return engine.call(scope, "norm", x).toFloats()[0];
+    }
+  }
+
+  /** Returns the mean of the elements. */
+  public double mean(Tensor x) {
+    try (Scope scope = new Scope()) {
+      return engine.call(scope, "mean", x).toFloats()[0];
+    }
+  }
+
+  /** Looks rows of a table (vocabulary, width) up by token ids (T). */
+  public Tensor embedding(Scope scope, Tensor table, Tensor ids) {
+    return engine.call(scope, "embedding", table, ids);
+  }
+
+  /** Looks rows of a table of cosines or sines up by position: (T, 1, size / 2). */
+  public Tensor rotations(Scope scope, Tensor table, Tensor positions) {
+    return engine.call(scope, "rotations", table, positions, type.code());
+  }
+
+  /**
+   * Dequantizes NF4 weights.
+   *
+   * @param packed pairs of bytes as 16-bit integers, padded to whole blocks
+   * @param absmax scales, one a block
+   * @param table the four weights of each pair of bytes (65536, 4)
+   */
+  public Tensor nf4(
+      Scope scope, Tensor packed, Tensor absmax, Tensor table, int block, long rows, long columns) {
+    return engine.call(scope, "nf4", packed, absmax, table, block, rows, columns, type.code());
+  }
+
+  /** Dequantizes the scales of double quantization. */
+  public Tensor nestedAbsmax(
+      Scope scope, Tensor codes, Tensor absmax, Tensor map, int block, long count, double offset) {
+    return engine.call(scope, "nested_absmax", codes, absmax, map, block, count, offset);
+  }
+
+  /** Computes {@code x / rms(x) * weight} over the last dimension. */
+  public Normalized rmsNorm(Scope scope, Tensor x, Tensor weight, double epsilon) {
+    Tensor[] r = engine.callTuple(scope, "rms_norm", x, weight, epsilon, type.code());
+    return new Normalized(r[0], r[1]);
+  }
+
+  /** Computes the norm again from the inverse root mean square that the forward pass kept. */
+  public Tensor rmsNormAgain(Scope scope, Tensor x, Tensor inverse, Tensor weight) {
+    return engine.call(scope, "rms_norm_again", x, inverse, weight, type.code());
+  }
+
+  /** Returns the gradient to x, in {@code F32}. */
+  public Tensor rmsNormBackward(Scope scope, Tensor g, Tensor x, Tensor inverse, Tensor weight) {
+    return engine.call(scope, "rms_norm_backward", g, x, inverse, weight);
+  }
+
+  /** Returns g plus an {@code F32} gradient converted to the type of activations. */
+  public Tensor addGradient(Scope scope, Tensor g, Tensor wide) {
+    return engine.call(scope, "add_gradient", g, wide, type.code());
+  }
+
+  /** Computes {@code x W'}: x is (T, in), W (out, in). */
+  public Tensor linear(Scope scope, Tensor x, Tensor w) {
+    return engine.call(scope, "linear", x, w);
+  }
+
+  /** Returns the gradient to x: {@code g W}. */
+  public Tensor linearBackward(Scope scope, Tensor g, Tensor w) {
+    return engine.call(scope, "linear_backward", g, w);
+  }
+
+  /**
+   * Computes {@code x W' + scaling (d A') B'}, where d is x after dropout.
+   *
+   * @see <a href="https://arxiv.org/abs/2106.09685">LoRA, section 4.1</a>
+   */
+  public Adapted lora(
+      Scope scope, Tensor x, Tensor dropped, Tensor w, Tensor a, Tensor b, double scaling) {
+    Tensor[] r = engine.callTuple(scope, "lora", x, dropped, w, a, b, scaling);
+    return new Adapted(r[0], r[1]);
+  }
+
+  /**
+   * Adds the gradient to d to {@code into} and returns the gradients to A and B.
+   *
+   * @param into (T, in), in the type of activations
+   */
+  public Pair loraBackward(
+      Scope scope,
+      Tensor into,
+      Tensor g,
+      Tensor dropped,
+      Tensor low,
+      Tensor a,
+      Tensor b,
+      double scaling) {
+    Tensor[] r = engine.callTuple(scope, "lora_backward", into, g, dropped, low, a, b, scaling);
+    return new Pair(r[0], r[1]);
+  }
+
+  /** Returns {@code x * keep * scale}, keep being bytes of 0 and 1. Its gradient is itself. */
+  public Tensor dropout(Scope scope, Tensor x, Tensor keep, double scale) {
+    return engine.call(scope, "dropout", x, keep, scale, type.code());
+  }
+
+  /** Computes {@code silu(gate) * up}. */
+  public Tensor swiglu(Scope scope, Tensor gate, Tensor up) {
+    return engine.call(scope, "swiglu", gate, up);
+  }
+
+  /** Returns the gradients to gate and up. */
+  public Pair swigluBackward(Scope scope, Tensor g, Tensor gate, Tensor up) {
+    Tensor[] r = engine.callTuple(scope, "swiglu_backward", g, gate, up);
+    return new Pair(r[0], r[1]);
+  }
+
+  /**
+   * Rotates halves of each head by position (T, heads * size) to (T, heads, size). With the sign of
+   * {@code sin} changed it is its own gradient.
+   */
+  public Tensor rotate(Scope scope, Tensor x, int heads, int size, Tensor cos, Tensor sin) {
+    return engine.call(scope, "rotate", x, heads, size, cos, sin);
+  }
+
+  /** Returns -x. */
+  public Tensor negate(Scope scope, Tensor x) {
+    return engine.call(scope, "negate", x);
+  }
+
+  /**
+   * Causal attention of each sequence by itself.
+   *
+   * @param q (T, heads, size)
+   * @param k (T, heads / repeat, size)
+   * @param v as k
+   */
+  public Attended attention(Scope scope, Tensor q, Tensor k, Tensor v, int repeat, long[] offsets) {
+    Tensor[] r = engine.callList(scope, "attention", q, k, v, repeat, offsets);
+    Tensor[] logSumExp = new Tensor[r.length - 1];
+    System.arraycopy(r, 1, logSumExp, 0, logSumExp.length);
+    return new Attended(r[0], logSumExp);
+  }
+
+  /**
+   * Attention of the last token to all tokens of its sequence.
+   *
+   * @param q (1, heads, size)
+   * @param k (T, heads / repeat, size)
+   */
+  public Tensor attendToAll(Scope scope, Tensor q, Tensor k, Tensor v, int repeat) {
+    return engine.call(scope, "attend_to_all", q, k, v, repeat);
+  }
+
+  /** Returns a copy. */
+  public Tensor copy(Scope scope, Tensor x) {
+    return engine.call(scope, "copy", x);
+  }
+
+  /** Returns the rows of x and then those of y. */
+  public Tensor concatenate(Scope scope, Tensor x, Tensor y) {
+    return engine.call(scope, "concatenate", x, y);
+  }
+
+  /** Returns the gradients of {@link #attention}. */
+  public AttentionGradients attentionBackward(
+      Scope scope,
+      Tensor g,
+      Tensor q,
+      Tensor k,
+      Tensor v,
+      Attended attended,
+      int repeat,
+      long[] offsets) {
+    Tensor[] r =
+        engine.callTuple(
+            scope,
+            "attention_backward",
+            g,
+            q,
+            k,
+            v,
+            attended.o(),
+            attended.logSumExp(),
+            repeat,
+            offsets);
+    return new AttentionGradients(r[0], r[1], r[2]);
+  }
+
+  /** Returns the rows (n, width) of x at these places. */
+  public Tensor selectRows(Scope scope, Tensor x, Tensor rows) {
+    return engine.call(scope, "select_rows", x, rows);
+  }
+
+  /**
+   * Returns zeros like {@code like} with these rows put in: the gradient of {@link #selectRows}.
+   */
+  public Tensor scatterRows(Scope scope, Tensor like, Tensor rows, Tensor x) {
+    return engine.call(scope, "scatter_rows", like, rows, x, type.code());
+  }
+
+  /** Returns the negative log-likelihood (n) of labels under the logits {@code h W'}. */
+  public Tensor crossEntropy(Scope scope, Tensor h, Tensor w, Tensor labels, int chunk) {
+    return engine.call(scope, "cross_entropy", h, w, labels, chunk);
+  }
+
+  /**
+   * Returns negative log-likelihoods and the gradient of {@code scale} times their sum to h. Logits
+   * exist for one chunk of rows at a time.
+   */
+  public LossAndGradient crossEntropyGradient(
+      Scope scope, Tensor h, Tensor w, Tensor labels, int chunk, double scale) {
+    Tensor[] r =
+        engine.callTuple(scope, "cross_entropy_gradient", h, w, labels, chunk, scale, type.code());
+    return new LossAndGradient(r[0], r[1]);
+  }
+
+  /** Returns the logits {@code h W'} in {@code F32}. */
+  public Tensor logits(Scope scope, Tensor h, Tensor w) {
+    return engine.call(scope, "wide_linear", h, w);
+  }
+
+  /**
+   * One step of AdamW on flat {@code F32} tensors, in place: p, m and v change, g does not.
+   *
+   * @param clip factor of the gradient
+   * @param decay factor of p before the step, {@code 1 - learning rate * weight decay}
+   * @param step {@code learning rate / (1 - beta1^t)}
+   * @param root {@code sqrt(1 - beta2^t)}
+   */
+  public void adamW(
+      Tensor p,
+      Tensor g,
+      Tensor m,
+      Tensor v,
+      double clip,
+      double decay,
+      double beta1,
+      double beta2,
+      double step,
+      double root,
+      double epsilon) {
+    try (Scope scope = new Scope()) {
+      engine.call(scope, "adamw", p, g, m, v, clip, decay, beta1, beta2, step, root, epsilon);
+    }
+  }
+}

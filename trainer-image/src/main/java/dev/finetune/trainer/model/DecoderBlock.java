@@ -1,0 +1,225 @@
+package dev.finetune.trainer.model;
+
+import dev.finetune.trainer.basemodel.ModelConfig;
+import dev.finetune.trainer.engine.Kernels;
+import dev.finetune.trainer.engine.Scope;
+import dev.finetune.trainer.engine.Tensor;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One block of the decoder: attention and a gated MLP, each behind an RMS norm and added to its
+ * input.
+ *
+ * <pre>
+ * x2 = x  + o(attention(rope(q(h)), rope(k(h)), v(h)))   h  = norm1(x)
+ * y  = x2 + down(silu(gate(h2)) * up(h2))                h2 = norm2(x2)
+ * </pre>
+ */
+final class DecoderBlock implements AutoCloseable {
+  private final Kernels kernels;
+  private final ModelConfig config;
+  private final Tensor inputNorm;
+  private final Tensor postAttentionNorm;
+  private final LinearGroup queryKeyValue;
+  private final LinearGroup output;
+  private final LinearGroup gateUp;
+  private final LinearGroup down;
+
+  /** The weights of a block: the two norms (hidden) and the four groups of linear layers. */
+  record Weights(
+      Tensor inputNorm,
+      Tensor postAttentionNorm,
+      LinearGroup queryKeyValue,
+      LinearGroup output,
+      LinearGroup gateUp,
+      LinearGroup down) {}
+
+  DecoderBlock(Kernels kernels, ModelConfig config, Weights weights) {
+    this.kernels = kernels;
+    this.config = config;
+    this.inputNorm = weights.inputNorm();
+    this.postAttentionNorm = weights.postAttentionNorm();
+    this.queryKeyValue = weights.queryKeyValue();
+    this.output = weights.output();
+    this.gateUp = weights.gateUp();
+    this.down = weights.down();
+  }
+
+  /** What the backward pass needs; everything else is computed again. */
+  record Saved(
+      Scope scope,
+      Tensor x,
+      Tensor inverse1,
+      @Nullable Tensor[] lowQueryKeyValue,
+      Tensor q,
+      Tensor k,
+      Tensor v,
+      Kernels.Attended attended,
+      @Nullable Tensor[] lowOutput,
+      Tensor x2,
+      Tensor inverse2,
+      @Nullable Tensor[] lowGateUp,
+      Tensor gate,
+      Tensor up,
+      @Nullable Tensor[] lowDown)
+      implements AutoCloseable {
+    @Override
+    public void close() {
+      scope.close();
+    }
+  }
+
+  /**
+   * Computes the block.
+   *
+   * @param x (T, hidden); the block takes it over
+   * @return (T, hidden), owned by the scope
+   */
+  Tensor forward(Scope scope, Tensor x, Pass pass, Tape tape) {
+    int heads = config.attentionHeads();
+    int keyValueHeads = config.keyValueHeads();
+    int size = config.headSize();
+    long tokens = pass.batch().tokens();
+    Scope kept = new Scope();
+    kept.own(x);
+    try (Scope temporary = new Scope()) {
+      // Attention.
+      Kernels.Normalized h = kernels.rmsNorm(temporary, x, inputNorm, config.rmsNormEpsilon());
+      LinearGroup.Outputs qkv = queryKeyValue.forward(temporary, h.y(), pass);
+      Tensor q = kernels.rotate(temporary, qkv.y()[0], heads, size, pass.cos(), pass.sin());
+      Tensor k = kernels.rotate(temporary, qkv.y()[1], keyValueHeads, size, pass.cos(), pass.sin());
+      Tensor v = kernels.reshape(temporary, qkv.y()[2], tokens, keyValueHeads, size);
+      Kernels.Attended attended = attend(temporary, q, k, v, pass);
+      Tensor flat = kernels.reshape(temporary, attended.o(), tokens, (long) heads * size);
+      LinearGroup.Outputs o = output.forward(temporary, flat, pass);
+      Tensor x2 = kernels.add(temporary, x, o.y()[0]);
+
+      // MLP.
+      Kernels.Normalized h2 =
+          kernels.rmsNorm(temporary, x2, postAttentionNorm, config.rmsNormEpsilon());
+      LinearGroup.Outputs gu = gateUp.forward(temporary, h2.y(), pass);
+      Tensor product = kernels.swiglu(temporary, gu.y()[0], gu.y()[1]);
+      LinearGroup.Outputs d = down.forward(temporary, product, pass);
+      Tensor y = kernels.add(scope, x2, d.y()[0]);
+
+      keep(temporary, kept, h.inverse(), q, k, v, attended.o(), x2, h2.inverse());
+      keep(temporary, kept, attended.logSumExp());
+      keep(temporary, kept, gu.y());
+      for (LinearGroup.Outputs outputs : new LinearGroup.Outputs[] {qkv, o, gu, d}) {
+        keep(temporary, kept, outputs.low());
+      }
+      tape.push(
+          new Saved(
+              kept,
+              x,
+              h.inverse(),
+              qkv.low(),
+              q,
+              k,
+              v,
+              attended,
+              o.low(),
+              x2,
+              h2.inverse(),
+              gu.low(),
+              gu.y()[0],
+              gu.y()[1],
+              d.low()));
+      return y;
+    }
+  }
+
+  private Kernels.Attended attend(Scope scope, Tensor q, Tensor k, Tensor v, Pass pass) {
+    int repeat = config.attentionHeads() / config.keyValueHeads();
+    KeyValueCache cache = pass.cache();
+    if (cache == null) {
+      return kernels.attention(scope, q, k, v, repeat, pass.batch().offsets());
+    }
+    KeyValueCache.Attendable all = cache.append(queryKeyValue.layer(), k, v);
+    if (all.keys().size(0) == q.size(0)) {
+      return kernels.attention(scope, q, k, v, repeat, pass.batch().offsets());
+    }
+    Tensor o = kernels.attendToAll(scope, q, all.keys(), all.values(), repeat);
+    return new Kernels.Attended(o, new Tensor[0]);
+  }
+
+  private static void keep(Scope from, Scope to, @Nullable Tensor... tensors) {
+    for (Tensor tensor : tensors) {
+      if (tensor != null) {
+        to.own(from.release(tensor));
+      }
+    }
+  }
+
+  /**
+   * Adds the gradients of the updates to the adapter and returns the gradient to the block's input.
+   *
+   * @param g gradient to the block's output (T, hidden)
+   */
+  Tensor backward(Scope scope, Tensor g, Pass pass, Saved s) {
+    int heads = config.attentionHeads();
+    int keyValueHeads = config.keyValueHeads();
+    int size = config.headSize();
+    long tokens = pass.batch().tokens();
+    try (Scope temporary = new Scope()) {
+      // MLP.
+      Tensor product = kernels.swiglu(temporary, s.gate(), s.up());
+      Tensor dProduct = down.backward(temporary, new Tensor[] {g}, product, s.lowDown(), pass);
+      temporary.free(product);
+      Kernels.Pair dGateUp = kernels.swigluBackward(temporary, dProduct, s.gate(), s.up());
+      temporary.free(dProduct);
+      Tensor h2 = kernels.rmsNormAgain(temporary, s.x2(), s.inverse2(), postAttentionNorm);
+      Tensor dh2 =
+          gateUp.backward(
+              temporary, new Tensor[] {dGateUp.first(), dGateUp.second()}, h2, s.lowGateUp(), pass);
+      temporary.free(dGateUp.first());
+      temporary.free(dGateUp.second());
+      Tensor g2 =
+          kernels.addGradient(
+              temporary,
+              g,
+              kernels.rmsNormBackward(temporary, dh2, s.x2(), s.inverse2(), postAttentionNorm));
+
+      // Attention.
+      Tensor flat = kernels.reshape(temporary, s.attended().o(), tokens, (long) heads * size);
+      Tensor dFlat = output.backward(temporary, new Tensor[] {g2}, flat, s.lowOutput(), pass);
+      Kernels.AttentionGradients d =
+          kernels.attentionBackward(
+              temporary,
+              kernels.reshape(temporary, dFlat, tokens, heads, size),
+              s.q(),
+              s.k(),
+              s.v(),
+              s.attended(),
+              heads / keyValueHeads,
+              pass.batch().offsets());
+      Tensor back = kernels.negate(temporary, pass.sin());
+      Tensor dq = kernels.rotate(temporary, d.q(), heads, size, pass.cos(), back);
+      Tensor dk = kernels.rotate(temporary, d.k(), keyValueHeads, size, pass.cos(), back);
+      Tensor h = kernels.rmsNormAgain(temporary, s.x(), s.inverse1(), inputNorm);
+      Tensor dh =
+          queryKeyValue.backward(
+              temporary,
+              new Tensor[] {
+                kernels.reshape(temporary, dq, tokens, (long) heads * size),
+                kernels.reshape(temporary, dk, tokens, (long) keyValueHeads * size),
+                kernels.reshape(temporary, d.v(), tokens, (long) keyValueHeads * size)
+              },
+              h,
+              s.lowQueryKeyValue(),
+              pass);
+      return kernels.addGradient(
+          scope, g2, kernels.rmsNormBackward(temporary, dh, s.x(), s.inverse1(), inputNorm));
+    }
+  }
+
+  @Override
+  public void close() {
+    inputNorm.close();
+    postAttentionNorm.close();
+    queryKeyValue.close();
+    output.close();
+    gateUp.close();
+    down.close();
+  }
+}

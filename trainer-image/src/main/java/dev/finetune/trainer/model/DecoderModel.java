@@ -1,0 +1,213 @@
+package dev.finetune.trainer.model;
+
+import dev.finetune.trainer.basemodel.ModelConfig;
+import dev.finetune.trainer.engine.Kernels;
+import dev.finetune.trainer.engine.Scope;
+import dev.finetune.trainer.engine.Tensor;
+import dev.finetune.trainer.lora.DropoutMasks;
+import dev.finetune.trainer.lora.LinearShape;
+import dev.finetune.trainer.lora.LoraAdapter;
+import dev.finetune.trainer.quant.Nf4Table;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A frozen decoder of the Llama architecture. It computes hidden states and, on the way back, the
+ * gradients of an adapter; it holds no gradient and no adapter of its own.
+ */
+public final class DecoderModel implements AutoCloseable {
+  private final Kernels kernels;
+  private final ModelConfig config;
+  private final List<DecoderBlock> blocks;
+  private final Tensor embedding;
+  private final Tensor head;
+  private final Tensor norm;
+  private final List<LinearShape> linears;
+  private final @Nullable Nf4Table shared;
+  private Scope rotations = new Scope();
+  private @Nullable RotationTables tables;
+
+  /** Cosines and sines of positions 0 to length - 1. */
+  private record RotationTables(int length, Tensor cos, Tensor sin) {}
+
+  /**
+   * Everything that a loader makes of a model.
+   *
+   * @param embedding (vocabulary, hidden) in the type of activations
+   * @param head as the embedding; the same tensor if they are tied
+   * @param norm (hidden), {@code F32}
+   * @param shared tables of quantized weights, closed with the model, or null
+   */
+  record Parts(
+      List<DecoderBlock> blocks,
+      Tensor embedding,
+      Tensor head,
+      Tensor norm,
+      List<LinearShape> linears,
+      @Nullable Nf4Table shared) {}
+
+  DecoderModel(Kernels kernels, ModelConfig config, Parts parts) {
+    this.kernels = kernels;
+    this.config = config;
+    this.blocks = parts.blocks();
+    this.embedding = parts.embedding();
+    this.head = parts.head();
+    this.norm = parts.norm();
+    this.linears = parts.linears();
+    this.shared = parts.shared();
+  }
+
+  /** A forward pass that a backward pass can follow. */
+  public static final class Forward implements AutoCloseable {
+    private final Scope scope = new Scope();
+    private final Tape tape;
+    private final Pass pass;
+    private @Nullable Tensor hidden;
+
+    private Forward(Pass pass, Tape tape) {
+      this.pass = pass;
+      this.tape = tape;
+    }
+
+    /** Returns the hidden states after the last block, before the last norm (T, hidden). */
+    public Tensor hidden() {
+      if (hidden == null) {
+        throw new IllegalStateException("the pass has not run");
+      }
+      return hidden;
+    }
+
+    @Override
+    public void close() {
+      tape.close();
+      scope.close();
+    }
+  }
+
+  /**
+   * Runs the blocks.
+   *
+   * @param adapter the update, or null for the base model alone
+   * @param dropout which inputs of the adapter are dropped, or null for none
+   * @param tape {@link Tape#keeping} if {@link #backward} will follow
+   */
+  public Forward forward(
+      MicroBatch batch, @Nullable LoraAdapter adapter, @Nullable DropoutMasks dropout, Tape tape) {
+    return forward(batch, adapter, dropout, null, tape);
+  }
+
+  /**
+   * Runs the blocks over the next tokens of one sequence.
+   *
+   * @param cache keys and values of the tokens before, to which these are added
+   */
+  public Forward next(MicroBatch batch, @Nullable LoraAdapter adapter, KeyValueCache cache) {
+    return forward(batch, adapter, null, cache, Tape.discarding());
+  }
+
+  private Forward forward(
+      MicroBatch batch,
+      @Nullable LoraAdapter adapter,
+      @Nullable DropoutMasks dropout,
+      @Nullable KeyValueCache cache,
+      Tape tape) {
+    RotationTables angles = rotations(batch.positionCount());
+    Scope scope = new Scope();
+    Tensor positions = kernels.engine().longs(scope, batch.positions());
+    Pass pass =
+        new Pass(
+            batch,
+            adapter,
+            dropout,
+            cache,
+            kernels.rotations(scope, angles.cos(), positions),
+            kernels.rotations(scope, angles.sin(), positions));
+    Forward forward = new Forward(pass, tape);
+    forward.scope.own(scope.release(pass.cos()));
+    forward.scope.own(scope.release(pass.sin()));
+    Tensor ids = kernels.engine().longs(scope, batch.ids());
+    Tensor x = scope.release(kernels.embedding(scope, embedding, ids));
+    scope.close();
+    for (DecoderBlock block : blocks) {
+      Scope output = new Scope();
+      x = output.release(block.forward(output, x, pass, tape));
+    }
+    forward.hidden = forward.scope.own(x);
+    return forward;
+  }
+
+  /**
+   * Adds the gradients of a pass to its adapter.
+   *
+   * @param gradient gradient to the hidden states (T, hidden); the caller closes it
+   */
+  public void backward(Forward forward, Tensor gradient) {
+    Scope current = new Scope();
+    Tensor g = gradient;
+    try {
+      for (int i = blocks.size() - 1; i >= 0; i--) {
+        Scope next = new Scope();
+        try (DecoderBlock.Saved saved = forward.tape.pop()) {
+          g = blocks.get(i).backward(next, g, forward.pass, saved);
+        } finally {
+          current.close();
+          current = next;
+        }
+      }
+    } finally {
+      current.close();
+    }
+  }
+
+  private RotationTables rotations(int length) {
+    RotationTables current = tables;
+    if (current == null || current.length() < length) {
+      int rounded = Math.max(256, Integer.highestOneBit(Math.max(1, length - 1)) << 1);
+      Rope.Angles angles = Rope.angles(config, rounded);
+      rotations.close();
+      rotations = new Scope();
+      int half = config.headSize() / 2;
+      current =
+          new RotationTables(
+              rounded,
+              kernels.engine().floats(rotations, angles.cos(), rounded, half),
+              kernels.engine().floats(rotations, angles.sin(), rounded, half));
+      tables = current;
+    }
+    return current;
+  }
+
+  /** Returns the linear layers that an adapter may change, in order. */
+  public List<LinearShape> linears() {
+    return linears;
+  }
+
+  /** Returns the weight of the last norm (hidden), {@code F32}. */
+  public Tensor norm() {
+    return norm;
+  }
+
+  /** Returns the weight of the output layer (vocabulary, hidden). */
+  public Tensor head() {
+    return head;
+  }
+
+  /** Returns the configuration. */
+  public ModelConfig config() {
+    return config;
+  }
+
+  @Override
+  public void close() {
+    blocks.forEach(DecoderBlock::close);
+    if (head != embedding) {
+      head.close();
+    }
+    embedding.close();
+    norm.close();
+    rotations.close();
+    if (shared != null) {
+      shared.close();
+    }
+  }
+}

@@ -1,0 +1,34 @@
+package dev.finetune.trainer.model;
+
+import dev.finetune.trainer.engine.Kernels;
+import dev.finetune.trainer.engine.Scope;
+import dev.finetune.trainer.engine.Tensor;
+import dev.finetune.trainer.lora.DropoutMasks;
+import dev.finetune.trainer.lora.LoraAdapter;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What all layers of one pass over a micro-batch share.
+ *
+ * @param batch the tokens
+ * @param adapter the update, or null for the base model alone
+ * @param dropout which inputs of the adapter are dropped, or null for none
+ * @param cache keys and values of the tokens before, or null if there are none
+ * @param cos cosines of the rotations (T, 1, size / 2)
+ * @param sin sines of the rotations
+ */
+record Pass(
+    MicroBatch batch,
+    @Nullable LoraAdapter adapter,
+    @Nullable DropoutMasks dropout,
+    @Nullable KeyValueCache cache,
+    Tensor cos,
+    Tensor sin) {
+  /** Returns the mask of a module group, or null if nothing is dropped. */
+  @Nullable Tensor mask(Kernels kernels, Scope scope, int layer, int group, long width) {
+    if (dropout == null) {
+      return null;
+    }
+    return dropout.mask(kernels, scope, batch.examples(), batch.offsets(), layer, group, width);
+  }
+}

@@ -1,0 +1,169 @@
+package dev.finetune.trainer.train;
+
+import dev.finetune.api.spec.Training;
+import dev.finetune.trainer.data.Example;
+import dev.finetune.trainer.engine.Kernels;
+import dev.finetune.trainer.engine.Scope;
+import dev.finetune.trainer.failure.Diverged;
+import dev.finetune.trainer.lora.DropoutMasks;
+import dev.finetune.trainer.lora.LoraAdapter;
+import dev.finetune.trainer.loss.CausalCrossEntropy;
+import dev.finetune.trainer.model.DecoderModel;
+import dev.finetune.trainer.model.MicroBatch;
+import dev.finetune.trainer.model.Tape;
+import dev.finetune.trainer.optim.AdamW;
+import dev.finetune.trainer.optim.GradientClip;
+import dev.finetune.trainer.optim.LearningRate;
+import java.util.List;
+import java.util.Optional;
+import java.util.TreeSet;
+import java.util.function.BooleanSupplier;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Trains an adapter, an optimizer step at a time. A step is a function of the adapter, the
+ * optimizer's moments, the step's number and its examples, and of nothing else.
+ */
+public final class AdapterTrainer implements AutoCloseable {
+  private final Kernels kernels;
+  private final DecoderModel model;
+  private final LoraAdapter adapter;
+  private final Training training;
+  private final Settings settings;
+  private final AdamW optimizer;
+  private final CausalCrossEntropy loss;
+
+  /**
+   * What a run has resolved.
+   *
+   * @param dropout probability of dropping an input of the adapter
+   * @param tokenBudget most tokens of a micro-batch
+   * @param learningRate rate of each step
+   */
+  public record Settings(double dropout, int tokenBudget, LearningRate learningRate) {}
+
+  /** Makes one; model and adapter stay the caller's. */
+  public AdapterTrainer(
+      Kernels kernels,
+      DecoderModel model,
+      LoraAdapter adapter,
+      Training training,
+      Settings settings) {
+    this.kernels = kernels;
+    this.model = model;
+    this.adapter = adapter;
+    this.training = training;
+    this.settings = settings;
+    this.optimizer = new AdamW(kernels, adapter.parameters().elements(), training.weightDecay());
+    this.loss =
+        new CausalCrossEntropy(
+            kernels, model.norm(), model.config().rmsNormEpsilon(), model.head());
+  }
+
+  /**
+   * Does one optimizer step.
+   *
+   * @param step number of the step, from 1
+   * @param examples the global batch, with at least one supervised token
+   * @param stop asked before each micro-batch
+   * @return empty if the step was given up because {@code stop} said so; nothing has changed then
+   * @throws Diverged if a loss or gradient is not finite; the adapter is then unchanged
+   */
+  public Optional<StepResult> step(int step, List<Example> examples, BooleanSupplier stop) {
+    int supervised = examples.stream().mapToInt(Example::supervisedTokens).sum();
+    DropoutMasks dropout =
+        settings.dropout() == 0
+            ? null
+            : new DropoutMasks(training.seed(), step - 1, settings.dropout());
+    adapter.clearGradients();
+    double sum = 0;
+    for (List<Example> part : MicroBatches.cut(examples, settings.tokenBudget())) {
+      if (stop.getAsBoolean()) {
+        return Optional.empty();
+      }
+      sum += accumulate(step, MicroBatch.of(part), dropout, 1.0 / supervised);
+    }
+    double norm = kernels.norm(adapter.gradients());
+    if (!Double.isFinite(norm)) {
+      throw new Diverged("step %d: the gradient of %s is not finite".formatted(step, culprit()));
+    }
+    double rate = settings.learningRate().at(step - 1);
+    double clip = GradientClip.factor(norm, training.maxGradientNorm());
+    optimizer.update(adapter.parameters(), adapter.gradients(), rate, step, clip);
+    adapter.parametersChanged();
+    int tokens = examples.stream().mapToInt(example -> example.inputIds().length).sum();
+    return Optional.of(
+        new StepResult(step, sum / supervised, rate, norm, tokens, supervised));
+  }
+
+  private double accumulate(
+      int step, MicroBatch batch, @Nullable DropoutMasks dropout, double scale) {
+    if (batch.supervisedTokens() == 0) {
+      return 0;
+    }
+    try (Scope scope = new Scope();
+        DecoderModel.Forward forward = model.forward(batch, adapter, dropout, Tape.keeping())) {
+      CausalCrossEntropy.Result result =
+          loss.withGradient(scope, forward.hidden(), batch.rows(), batch.labels(), scale);
+      double sum = sum(step, batch, result.negativeLogLikelihoods());
+      model.backward(forward, result.gradient());
+      return sum;
+    }
+  }
+
+  private static double sum(int step, MicroBatch batch, float[] values) {
+    double sum = 0;
+    TreeSet<Integer> culprits = new TreeSet<>();
+    for (int i = 0; i < values.length; i++) {
+      sum += values[i];
+      if (!Float.isFinite(values[i])) {
+        culprits.add(batch.rowExamples()[i]);
+      }
+    }
+    if (!culprits.isEmpty()) {
+      throw new Diverged(
+          "step %d: the loss of example %s is not finite"
+              .formatted(step, String.join(", ", culprits.stream().map(String::valueOf).toList())));
+    }
+    return sum;
+  }
+
+  /** Returns the name of the first tensor whose gradient is not finite. */
+  private String culprit() {
+    for (var tensor : adapter.gradientTensors().entrySet()) {
+      for (float value : tensor.getValue().values()) {
+        if (!Float.isFinite(value)) {
+          return tensor.getKey();
+        }
+      }
+    }
+    return "the adapter (its norm overflows)";
+  }
+
+  /**
+   * Returns the mean loss of examples in nats per supervised token, without dropout.
+   *
+   * @param examples with at least one supervised token
+   */
+  public double evaluate(List<Example> examples) {
+    return HeldOutLoss.of(kernels, model, adapter, examples, settings.tokenBudget());
+  }
+
+  /** Returns the moments of the optimizer as matrices by the names of the adapter's tensors. */
+  public Moments moments() {
+    return new Moments(optimizer.firstMoment(), optimizer.secondMoment());
+  }
+
+  /** The optimizer's flat moments, laid out as the adapter's parameters. */
+  public record Moments(float[] first, float[] second) {}
+
+  /** Overwrites the optimizer's moments. */
+  public void setMoments(Moments moments) {
+    optimizer.setMoments(moments.first(), moments.second());
+  }
+
+  @Override
+  public void close() {
+    optimizer.close();
+  }
+}

@@ -1,0 +1,19 @@
+package dev.finetune.trainer.train;
+
+/**
+ * What an optimizer step did.
+ *
+ * @param step optimizer step, from 1
+ * @param loss nats per supervised token of the global batch
+ * @param learningRate rate of the update
+ * @param gradientNorm L2 norm before clipping
+ * @param tokens tokens of the global batch
+ * @param supervisedTokens tokens that were learned
+ */
+public record StepResult(
+    int step,
+    double loss,
+    double learningRate,
+    double gradientNorm,
+    int tokens,
+    int supervisedTokens) {}

@@ -1,0 +1,124 @@
+package dev.finetune.trainer.goldens;
+
+import dev.finetune.api.spec.Quantization;
+import dev.finetune.trainer.basemodel.ModelConfig;
+import dev.finetune.trainer.basemodel.RopeScaling;
+import dev.finetune.trainer.data.Example;
+import dev.finetune.trainer.engine.Kernels;
+import dev.finetune.trainer.lora.LoraAdapter;
+import dev.finetune.trainer.model.DecoderModel;
+import dev.finetune.trainer.model.ModelLoader;
+import dev.finetune.trainer.weights.WeightReader;
+import java.nio.FloatBuffer;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Random;
+import java.util.SequencedMap;
+import java.util.Set;
+import java.util.TreeMap;
+import org.jspecify.annotations.Nullable;
+
+/** Models, adapters and examples of any shape with random numbers. */
+public final class RandomModel {
+  private RandomModel() {}
+
+  /** Returns a configuration; the intermediate size is odd on purpose. */
+  public static ModelConfig config(int layers, int heads, int keyValueHeads, int headSize) {
+    return new ModelConfig(
+        "llama",
+        37,
+        heads * headSize + 3,
+        2 * heads * headSize + 5,
+        layers,
+        heads,
+        keyValueHeads,
+        headSize,
+        1e-5,
+        10_000,
+        new RopeScaling.None(),
+        true,
+        256);
+  }
+
+  /** Loads a model of normal random weights. */
+  public static DecoderModel load(
+      Kernels kernels, ModelConfig config, @Nullable Quantization quantization, long seed) {
+    return ModelLoader.load(kernels, config, new RandomWeights(config, seed), quantization);
+  }
+
+  /** Makes an adapter of all linear layers whose matrices are both random. */
+  public static LoraAdapter adapter(Kernels kernels, DecoderModel model, int rank, long seed) {
+    LoraAdapter adapter = new LoraAdapter(kernels, model.linears(), rank, 2.0 * rank);
+    float[] values = new float[Math.toIntExact(adapter.parameters().elements())];
+    SequencedMap<String, LoraAdapter.Matrix> tensors = adapter.tensorsOf(values);
+    Random random = new Random(seed);
+    TreeMap<String, float[]> filled = new TreeMap<>();
+    tensors.forEach(
+        (name, matrix) -> filled.put(name, normal(random, matrix.values().length, 0.2f)));
+    adapter.setTensors(filled);
+    return adapter;
+  }
+
+  /** Makes examples of these lengths; about two thirds of the tokens are supervised. */
+  public static List<Example> examples(int vocabulary, long seed, int... lengths) {
+    Random random = new Random(seed);
+    List<Example> examples = new ArrayList<>();
+    for (int length : lengths) {
+      int[] ids = random.ints(length, 0, vocabulary).toArray();
+      int[] labels = ids.clone();
+      for (int i = 0; i < length; i++) {
+        if (i != length - 1 && random.nextInt(3) == 0) {
+          labels[i] = Example.NOT_SUPERVISED;
+        }
+      }
+      examples.add(new Example(examples.size(), ids, labels));
+    }
+    return examples;
+  }
+
+  static float[] normal(Random random, int count, float deviation) {
+    float[] values = new float[count];
+    for (int i = 0; i < count; i++) {
+      values[i] = (float) random.nextGaussian() * deviation;
+    }
+    return values;
+  }
+
+  private record RandomWeights(ModelConfig config, long seed) implements WeightReader {
+    @Override
+    public Set<String> names() {
+      throw new UnsupportedOperationException("the loader knows the names");
+    }
+
+    @Override
+    public long[] shape(String name) {
+      int hidden = config.hiddenSize();
+      if (name.endsWith("norm.weight")) {
+        return new long[] {hidden};
+      }
+      String module = name.replaceAll("^.*\\.([a-z_]+)\\.weight$", "$1");
+      return switch (module) {
+        case "embed_tokens", "lm_head" -> new long[] {config.vocabularySize(), hidden};
+        case "q_proj" -> new long[] {config.queryWidth(), hidden};
+        case "k_proj", "v_proj" -> new long[] {config.keyValueWidth(), hidden};
+        case "o_proj" -> new long[] {hidden, config.queryWidth()};
+        case "gate_proj", "up_proj" -> new long[] {config.intermediateSize(), hidden};
+        case "down_proj" -> new long[] {hidden, config.intermediateSize()};
+        default -> throw new IllegalArgumentException(name);
+      };
+    }
+
+    @Override
+    public void read(String name, FloatBuffer target) {
+      Random random = new Random(seed ^ name.hashCode());
+      boolean norm = name.endsWith("norm.weight");
+      while (target.hasRemaining()) {
+        float value = (float) random.nextGaussian();
+        target.put(norm ? 1 + 0.1f * value : 0.3f * value);
+      }
+    }
+
+    @Override
+    public void close() {}
+  }
+}

@@ -1,0 +1,200 @@
+package dev.finetune.trainer.lora;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import dev.finetune.api.spec.Quantization;
+import dev.finetune.api.spec.QuantizationType;
+import dev.finetune.api.spec.Schedule;
+import dev.finetune.trainer.engine.ElementType;
+import dev.finetune.trainer.engine.Kernels;
+import dev.finetune.trainer.engine.Scope;
+import dev.finetune.trainer.goldens.GoldenModel;
+import dev.finetune.trainer.goldens.GoldenTensors;
+import dev.finetune.trainer.goldens.Goldens;
+import dev.finetune.trainer.goldens.TestEngine;
+import dev.finetune.trainer.loss.CausalCrossEntropy;
+import dev.finetune.trainer.model.DecoderModel;
+import dev.finetune.trainer.model.MicroBatch;
+import dev.finetune.trainer.model.Tape;
+import dev.finetune.trainer.optim.AdamW;
+import dev.finetune.trainer.optim.GradientClip;
+import dev.finetune.trainer.optim.LearningRate;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** Twenty optimizer steps of LoRA and QLoRA against PEFT 0.18 and bitsandbytes 0.49. */
+class LoraGoldenTest {
+  private static final String PREFIX = "base_model.model.";
+
+  private final List<Double> losses = new ArrayList<>();
+  private final List<Double> norms = new ArrayList<>();
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "llama-full7",
+        "llama-qv",
+        "llama-accum4",
+        "llama-linear-wd",
+        "llama-lr1e-2-constant",
+        "llama-lmlabels",
+        "llama-nf4",
+        "llama-nf4dq"
+      })
+  void trainsAsPeftInFp32(String name) {
+    run(name, ElementType.F32, 1e-5, 2e-4);
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"llama-nf4dq-bf16"})
+  void trainsCloseToPeftInBf16(String name) {
+    run(name, ElementType.BF16, 1e-2, 0.2);
+  }
+
+  private void run(String name, ElementType type, double lossTolerance, double tensorTolerance) {
+    JsonNode golden = Goldens.json("lora/" + name + "/case.json");
+    Kernels kernels = TestEngine.kernels(type);
+    Map<String, float[]> initial = adapterTensors("lora/" + name + "/init");
+    Map<String, float[]> expected = adapterTensors("lora/" + name + "/final");
+    long before = TestEngine.engine().liveTensors();
+    try (DecoderModel model =
+            GoldenModel.load(kernels, golden.path("model").asText(), quantization(golden));
+        LoraAdapter adapter = adapter(kernels, model, golden, initial);
+        AdamW optimizer =
+            new AdamW(
+                kernels,
+                adapter.parameters().elements(),
+                golden.path("train").path("weight_decay").asDouble())) {
+      train(kernels, model, adapter, optimizer, golden, name);
+      for (int step = 0; step < losses.size(); step++) {
+        JsonNode reference = golden.path("steps").get(step);
+        double loss = reference.path("loss").asDouble();
+        assertThat(losses.get(step))
+            .as("loss of step %d", step)
+            .isCloseTo(loss, within(lossTolerance * loss));
+        double norm = reference.path("grad_norm").asDouble();
+        assertThat(norms.get(step))
+            .as("gradient norm of step %d", step)
+            .isCloseTo(norm, within(lossTolerance * 10 * norm));
+      }
+      adapter
+          .tensors()
+          .forEach(
+              (tensor, matrix) ->
+                  assertThat(Goldens.distance(matrix.values(), expected.get(tensor)))
+                      .as(tensor)
+                      .isLessThan(tensorTolerance));
+      assertThat(adapter.tensors().keySet()).containsExactlyInAnyOrderElementsOf(expected.keySet());
+    }
+    assertThat(TestEngine.engine().liveTensors()).isEqualTo(before);
+  }
+
+  private void train(
+      Kernels kernels,
+      DecoderModel model,
+      LoraAdapter adapter,
+      AdamW optimizer,
+      JsonNode golden,
+      String name) {
+    GoldenTensors batches = Goldens.tensors("lora/" + name + "/batches.safetensors");
+    JsonNode training = golden.path("train");
+    CausalCrossEntropy loss =
+        new CausalCrossEntropy(
+            kernels, model.norm(), model.config().rmsNormEpsilon(), model.head());
+    int steps = golden.path("steps").size();
+    LearningRate rate =
+        new LearningRate(
+            Schedule.valueOf(
+                training.path("scheduler").asText().toUpperCase(java.util.Locale.ROOT)),
+            training.path("lr").asDouble(),
+            training.path("warmup_steps").asInt(),
+            steps);
+    GoldenTensors gradients =
+        Goldens.path("lora/" + name + "/grads.safetensors").toFile().exists()
+                && kernels.type() == ElementType.F32
+            ? Goldens.tensors("lora/" + name + "/grads.safetensors")
+            : null;
+    for (int step = 0; step < steps; step++) {
+      // transformers divides by the labels before the shift; ours counts those after it.
+      int items = golden.path("steps").get(step).path("num_items").asInt();
+      adapter.clearGradients();
+      double sum = 0;
+      for (int micro = 0; micro < training.path("accum").asInt(); micro++) {
+        MicroBatch batch =
+            MicroBatch.of(Goldens.examples(batches, "step" + step + ".micro" + micro + "."));
+        try (Scope scope = new Scope();
+            DecoderModel.Forward forward = model.forward(batch, adapter, null, Tape.keeping())) {
+          CausalCrossEntropy.Result result =
+              loss.withGradient(scope, forward.hidden(), batch.rows(), batch.labels(), 1.0 / items);
+          for (float value : result.negativeLogLikelihoods()) {
+            sum += value;
+          }
+          model.backward(forward, result.gradient());
+        }
+      }
+      double norm = kernels.norm(adapter.gradients());
+      compareGradients(gradients, adapter, step);
+      double clip = GradientClip.factor(norm, training.path("max_grad_norm").asDouble());
+      optimizer.update(adapter.parameters(), adapter.gradients(), rate.at(step), step + 1, clip);
+      adapter.parametersChanged();
+      losses.add(sum / items);
+      norms.add(norm);
+    }
+  }
+
+  private static void compareGradients(
+      @Nullable GoldenTensors gradients, LoraAdapter adapter, int step) {
+    if (gradients == null || (step != 0 && step != 2)) {
+      return;
+    }
+    adapter
+        .gradientTensors()
+        .forEach(
+            (tensor, matrix) ->
+                assertThat(
+                        Goldens.distance(
+                            matrix.values(),
+                            gradients.floats("step" + step + "." + PREFIX + tensor)))
+                    .as("gradient of %s in step %d", tensor, step)
+                    .isLessThan(1e-4));
+  }
+
+  private static LoraAdapter adapter(
+      Kernels kernels, DecoderModel model, JsonNode golden, Map<String, float[]> initial) {
+    List<LinearShape> targets =
+        model.linears().stream()
+            .filter(linear -> initial.containsKey(linear.name() + ".lora_A.weight"))
+            .toList();
+    LoraAdapter adapter =
+        new LoraAdapter(
+            kernels,
+            targets,
+            golden.path("lora").path("r").asInt(),
+            golden.path("lora").path("lora_alpha").asDouble());
+    adapter.setTensors(initial);
+    return adapter;
+  }
+
+  private static @Nullable Quantization quantization(JsonNode golden) {
+    JsonNode quantization = golden.path("quantization");
+    return quantization.isObject()
+        ? new Quantization(QuantizationType.NF4, 64, quantization.path("double").asBoolean())
+        : null;
+  }
+
+  private static Map<String, float[]> adapterTensors(String folder) {
+    GoldenTensors tensors = Goldens.tensors(folder + "/adapter_model.safetensors");
+    Map<String, float[]> values = new HashMap<>();
+    for (String name : tensors.names()) {
+      values.put(name.substring(PREFIX.length()), tensors.floats(name));
+    }
+    return values;
+  }
+}
