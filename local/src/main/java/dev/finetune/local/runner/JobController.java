@@ -137,7 +137,8 @@ final class JobController {
     if (!status.equals(before)) {
       Job changed = client.resource(job).item();
       changed.setStatus(status);
-      client.resource(changed).patchStatus();
+      // Not a patch, which would keep the fields that are absent now.
+      client.resource(changed).updateStatus();
     }
   }
 

@@ -13,6 +13,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Clock;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
@@ -116,32 +117,51 @@ public final class LocalRunner implements AutoCloseable {
   }
 
   private void pass() throws InterruptedException {
+    List<Job> jobs = new ArrayList<>();
+    attempt(() -> jobs.addAll(jobs()));
+    for (Job job : jobs) {
+      attempt(() -> controller.reconcile(job));
+    }
+    List<Pod> pods = new ArrayList<>();
+    attempt(() -> pods.addAll(pods()));
+    for (Pod pod : pods) {
+      attempt(() -> kubelet.sync(pod));
+    }
+    attempt(
+        () -> {
+          List<Pod> left = pods();
+          kubelet.stopRemoved(left);
+          controller.releaseOrphans(left, jobs());
+        });
+  }
+
+  /** A step of a pass. */
+  private interface Step {
+    void run() throws InterruptedException;
+  }
+
+  /** Takes a step; one that fails is taken again in the next pass and holds up no other. */
+  private static void attempt(Step step) throws InterruptedException {
     try {
-      List<Job> jobs =
-          client
-              .batch()
-              .v1()
-              .jobs()
-              .inAnyNamespace()
-              .withLabel(MANAGED_BY, OPERATOR)
-              .list()
-              .getItems();
-      for (Job job : jobs) {
-        controller.reconcile(job);
-      }
-      for (Pod pod : pods()) {
-        kubelet.sync(pod);
-      }
-      List<Pod> pods = pods();
-      kubelet.stopRemoved(pods);
-      controller.releaseOrphans(pods, jobs);
+      step.run();
     } catch (KubernetesClientException e) {
       if (Thread.currentThread().isInterrupted() || e.getCause() instanceof InterruptedException) {
         throw new InterruptedException("while talking to the API server");
       }
       // A conflict with another writer, or an object that has just gone: look again.
-      LOG.debug("a pass of the runner ended early", e);
+      LOG.debug("a step of the runner failed", e);
     }
+  }
+
+  private List<Job> jobs() {
+    return client
+        .batch()
+        .v1()
+        .jobs()
+        .inAnyNamespace()
+        .withLabel(MANAGED_BY, OPERATOR)
+        .list()
+        .getItems();
   }
 
   private List<Pod> pods() {

@@ -76,7 +76,7 @@ final class RunningPod {
   /** Asks the process to stop, once; after the deadline {@link #killIfOverdue} kills it. */
   void terminate(Instant deadline) {
     if (killAt == null) {
-      process.destroy();
+      signal(process.toHandle(), false);
     }
     if (killAt == null || deadline.isBefore(killAt)) {
       killAt = deadline;
@@ -91,8 +91,14 @@ final class RunningPod {
 
   /** Kills the process and its children with SIGKILL. */
   void kill() {
-    process.descendants().forEach(ProcessHandle::destroyForcibly);
-    process.destroyForcibly();
+    process.descendants().forEach(child -> signal(child, true));
+    signal(process.toHandle(), true);
+  }
+
+  /** By its handle: {@link Process#destroy} would also close the output, and lose last words. */
+  private static void signal(ProcessHandle handle, boolean kill) {
+    boolean sent = kill ? handle.destroyForcibly() : handle.destroy();
+    LOG.debug("process {} was sent a signal: {}", handle.pid(), sent);
   }
 
   /** Waits until the process has ended or the deadline is there. */

@@ -186,8 +186,9 @@ class LocalRunnerTest {
     client.resource(withGrace(template("stubborn"), 1)).create();
     Pod pod = awaitRunning(p -> true);
     client.pods().withName(name(pod)).evict();
-    awaitRunning(p -> !name(p).equals(name(pod)));
+    Pod second = awaitRunning(p -> !name(p).equals(name(pod)));
     assertThat(JobStep.isFinished(job())).isFalse();
+    kill(second);
   }
 
   @Test
