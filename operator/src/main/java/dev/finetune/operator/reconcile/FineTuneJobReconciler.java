@@ -31,6 +31,7 @@ import io.javaoperatorsdk.operator.api.reconciler.UpdateControl;
 import io.javaoperatorsdk.operator.processing.event.ResourceID;
 import io.javaoperatorsdk.operator.processing.event.source.EventSource;
 import io.javaoperatorsdk.operator.processing.event.source.informer.InformerEventSource;
+import io.javaoperatorsdk.operator.processing.retry.GradualRetry;
 import java.time.Clock;
 import java.time.Duration;
 import java.util.List;
@@ -41,8 +42,15 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /** Brings a FineTuneJob to its end: observe, decide, act, and say how it stands. */
-@ControllerConfiguration(name = "finetunejob", retry = EndlessRetry.class)
+@ControllerConfiguration(name = "finetunejob")
+@GradualRetry(
+    maxAttempts = FineTuneJobReconciler.FOR_EVER,
+    initialInterval = 2_000,
+    intervalMultiplier = 2,
+    maxInterval = 300_000)
 public class FineTuneJobReconciler implements Reconciler<FineTuneJob> {
+  static final int FOR_EVER = -1;
+
   private static final Logger LOG = LoggerFactory.getLogger(FineTuneJobReconciler.class);
   private static final Duration SOON = Duration.ofSeconds(1);
 
