@@ -1,6 +1,8 @@
 package dev.finetune.operator.api;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.finetune.api.spec.Violation;
 import java.util.ArrayList;
@@ -20,11 +22,27 @@ final class ApiServerRules {
     schema = (ObjectNode) crd.at("/spec/versions/0/schema/openAPIV3Schema");
   }
 
-  /** Returns the object with defaults, and without the nulls of absent fields. */
+  /** Returns the object as it is stored: with defaults, and without the nulls of absent fields. */
   ObjectNode defaulted(ObjectNode object) {
-    ObjectNode copy = object.deepCopy();
+    ObjectNode copy = (ObjectNode) asGoWrites(object);
     SchemaDefaults.apply(copy, schema);
     return copy;
+  }
+
+  /** Returns a copy in which 2.0 is 2: Go writes a whole number without a point. */
+  private static JsonNode asGoWrites(JsonNode value) {
+    if (value.isObject()) {
+      ObjectNode copy = JobFiles.JSON.createObjectNode();
+      value.properties().forEach(entry -> copy.set(entry.getKey(), asGoWrites(entry.getValue())));
+      return copy;
+    }
+    if (value.isArray()) {
+      ArrayNode copy = JobFiles.JSON.createArrayNode();
+      value.forEach(item -> copy.add(asGoWrites(item)));
+      return copy;
+    }
+    boolean whole = value.isDouble() && value.doubleValue() % 1 == 0 && value.canConvertToLong();
+    return whole ? JsonNodeFactory.instance.numberNode(value.longValue()) : value;
   }
 
   /** Returns what is wrong with an object that is created. */

@@ -5,10 +5,13 @@ import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.finetune.api.run.SpecHash;
 import dev.finetune.api.spec.FineTuneJobFile;
+import dev.finetune.api.spec.FineTuneJobSpec;
 import dev.finetune.api.spec.InvalidJobException;
 import dev.finetune.api.spec.SpecRules;
 import dev.finetune.api.spec.Violation;
+import io.fabric8.kubernetes.client.utils.Serialization;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.stream.Stream;
@@ -58,6 +61,19 @@ class JobRulesTest {
     FineTuneJobFile byApiServer = FineTuneJobFile.parse(defaulted.toString());
 
     assertThat(byApiServer).isEqualTo(FineTuneJobFile.parse(JobFiles.text(file)));
+  }
+
+  @ParameterizedTest
+  @MethodSource("valid")
+  void theOperatorReadsTheSpecThatTheTrainerReads(Path file) {
+    String yaml = JobFiles.text(file);
+    String stored = API_SERVER.defaulted(JobFiles.tree(yaml)).toString();
+
+    FineTuneJobSpec byOperator = Serialization.unmarshal(stored, FineTuneJob.class).getSpec();
+    FineTuneJobSpec byTrainer = FineTuneJobFile.parse(yaml).spec();
+
+    assertThat(byOperator).isEqualTo(byTrainer);
+    assertThat(SpecHash.of(byOperator)).isEqualTo(SpecHash.of(byTrainer));
   }
 
   @ParameterizedTest
