@@ -37,7 +37,7 @@ local: build ## Leave API server, object store and operator running in one proce
 
 .PHONY: image
 image: tools ## Build the trainer and operator images as archives, without Docker
-	@e2e/image
+	@images/build >/dev/null
 
 .PHONY: e2e
 e2e: build ## Train on a real single-node Kubernetes
