@@ -261,6 +261,26 @@ public final class Kernels {
     return new Attended(r[0], logSumExp);
   }
 
+  /**
+   * Attention of the last token to all tokens of its sequence.
+   *
+   * @param q (1, heads, size)
+   * @param k (T, heads / repeat, size)
+   */
+  public Tensor attendToAll(Scope scope, Tensor q, Tensor k, Tensor v, int repeat) {
+    return engine.call(scope, "attend_to_all", q, k, v, repeat);
+  }
+
+  /** Returns a copy. */
+  public Tensor copy(Scope scope, Tensor x) {
+    return engine.call(scope, "copy", x);
+  }
+
+  /** Returns the rows of x and then those of y. */
+  public Tensor concatenate(Scope scope, Tensor x, Tensor y) {
+    return engine.call(scope, "concatenate", x, y);
+  }
+
   /** Returns the gradients of {@link #attention}. */
   public AttentionGradients attentionBackward(
       Scope scope,

@@ -89,8 +89,7 @@ final class DecoderBlock implements AutoCloseable {
       Tensor q = kernels.rotate(temporary, qkv.y()[0], heads, size, pass.cos(), pass.sin());
       Tensor k = kernels.rotate(temporary, qkv.y()[1], keyValueHeads, size, pass.cos(), pass.sin());
       Tensor v = kernels.reshape(temporary, qkv.y()[2], tokens, keyValueHeads, size);
-      Kernels.Attended attended =
-          kernels.attention(temporary, q, k, v, heads / keyValueHeads, pass.batch().offsets());
+      Kernels.Attended attended = attend(temporary, q, k, v, pass);
       Tensor flat = kernels.reshape(temporary, attended.o(), tokens, (long) heads * size);
       LinearGroup.Outputs o = output.forward(temporary, flat, pass);
       Tensor x2 = kernels.add(temporary, x, o.y()[0]);
@@ -128,6 +127,20 @@ final class DecoderBlock implements AutoCloseable {
               d.low()));
       return y;
     }
+  }
+
+  private Kernels.Attended attend(Scope scope, Tensor q, Tensor k, Tensor v, Pass pass) {
+    int repeat = config.attentionHeads() / config.keyValueHeads();
+    KeyValueCache cache = pass.cache();
+    if (cache == null) {
+      return kernels.attention(scope, q, k, v, repeat, pass.batch().offsets());
+    }
+    KeyValueCache.Attendable all = cache.append(queryKeyValue.layer(), k, v);
+    if (all.keys().size(0) == q.size(0)) {
+      return kernels.attention(scope, q, k, v, repeat, pass.batch().offsets());
+    }
+    Tensor o = kernels.attendToAll(scope, q, all.keys(), all.values(), repeat);
+    return new Kernels.Attended(o, new Tensor[0]);
   }
 
   private static void keep(Scope from, Scope to, @Nullable Tensor... tensors) {

@@ -93,7 +93,25 @@ public final class DecoderModel implements AutoCloseable {
    */
   public Forward forward(
       MicroBatch batch, @Nullable LoraAdapter adapter, @Nullable DropoutMasks dropout, Tape tape) {
-    RotationTables angles = rotations(batch.longest());
+    return forward(batch, adapter, dropout, null, tape);
+  }
+
+  /**
+   * Runs the blocks over the next tokens of one sequence.
+   *
+   * @param cache keys and values of the tokens before, to which these are added
+   */
+  public Forward next(MicroBatch batch, @Nullable LoraAdapter adapter, KeyValueCache cache) {
+    return forward(batch, adapter, null, cache, Tape.discarding());
+  }
+
+  private Forward forward(
+      MicroBatch batch,
+      @Nullable LoraAdapter adapter,
+      @Nullable DropoutMasks dropout,
+      @Nullable KeyValueCache cache,
+      Tape tape) {
+    RotationTables angles = rotations(batch.positionCount());
     Scope scope = new Scope();
     Tensor positions = kernels.engine().longs(scope, batch.positions());
     Pass pass =
@@ -101,6 +119,7 @@ public final class DecoderModel implements AutoCloseable {
             batch,
             adapter,
             dropout,
+            cache,
             kernels.rotations(scope, angles.cos(), positions),
             kernels.rotations(scope, angles.sin(), positions));
     Forward forward = new Forward(pass, tape);

@@ -54,6 +54,19 @@ public record MicroBatch(
     return new MicroBatch(ids, positions, offsets, indexes, rows, labels, rowExamples);
   }
 
+  /** Returns a row of tokens without labels that begins at a position, for generation. */
+  public static MicroBatch continuing(int[] ids, int position) {
+    long[] tokens = new long[ids.length];
+    long[] positions = new long[ids.length];
+    for (int i = 0; i < ids.length; i++) {
+      tokens[i] = ids[i];
+      positions[i] = position + (long) i;
+    }
+    long[] offsets = {0, ids.length};
+    return new MicroBatch(
+        tokens, positions, offsets, new int[1], new long[0], new long[0], new int[0]);
+  }
+
   /** Returns the number of tokens. */
   public int tokens() {
     return ids.length;
@@ -64,12 +77,12 @@ public record MicroBatch(
     return rows.length;
   }
 
-  /** Returns the length of the longest sequence. */
-  public int longest() {
-    long longest = 0;
-    for (int i = 1; i < offsets.length; i++) {
-      longest = Math.max(longest, offsets[i] - offsets[i - 1]);
+  /** Returns the number of positions that rotations are needed for. */
+  int positionCount() {
+    long last = 0;
+    for (long position : positions) {
+      last = Math.max(last, position);
     }
-    return Math.toIntExact(longest);
+    return Math.toIntExact(last + 1);
   }
 }

@@ -13,6 +13,7 @@ import org.jspecify.annotations.Nullable;
  * @param batch the tokens
  * @param adapter the update, or null for the base model alone
  * @param dropout which inputs of the adapter are dropped, or null for none
+ * @param cache keys and values of the tokens before, or null if there are none
  * @param cos cosines of the rotations (T, 1, size / 2)
  * @param sin sines of the rotations
  */
@@ -20,6 +21,7 @@ record Pass(
     MicroBatch batch,
     @Nullable LoraAdapter adapter,
     @Nullable DropoutMasks dropout,
+    @Nullable KeyValueCache cache,
     Tensor cos,
     Tensor sin) {
   /** Returns the mask of a module group, or null if nothing is dropped. */

@@ -15,7 +15,9 @@ import dev.finetune.trainer.optim.AdamW;
 import dev.finetune.trainer.optim.GradientClip;
 import dev.finetune.trainer.optim.LearningRate;
 import java.util.List;
+import java.util.Optional;
 import java.util.TreeSet;
+import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -63,9 +65,11 @@ public final class AdapterTrainer implements AutoCloseable {
    *
    * @param step number of the step, from 1
    * @param examples the global batch, with at least one supervised token
+   * @param stop asked before each micro-batch
+   * @return empty if the step was given up because {@code stop} said so; nothing has changed then
    * @throws Diverged if a loss or gradient is not finite; the adapter is then unchanged
    */
-  public StepResult step(int step, List<Example> examples) {
+  public Optional<StepResult> step(int step, List<Example> examples, BooleanSupplier stop) {
     int supervised = examples.stream().mapToInt(Example::supervisedTokens).sum();
     DropoutMasks dropout =
         settings.dropout() == 0
@@ -74,6 +78,9 @@ public final class AdapterTrainer implements AutoCloseable {
     adapter.clearGradients();
     double sum = 0;
     for (List<Example> part : MicroBatches.cut(examples, settings.tokenBudget())) {
+      if (stop.getAsBoolean()) {
+        return Optional.empty();
+      }
       sum += accumulate(step, MicroBatch.of(part), dropout, 1.0 / supervised);
     }
     double norm = kernels.norm(adapter.gradients());
@@ -85,7 +92,8 @@ public final class AdapterTrainer implements AutoCloseable {
     optimizer.update(adapter.parameters(), adapter.gradients(), rate, step, clip);
     adapter.parametersChanged();
     int tokens = examples.stream().mapToInt(example -> example.inputIds().length).sum();
-    return new StepResult(step, sum / supervised, rate, norm, tokens, supervised);
+    return Optional.of(
+        new StepResult(step, sum / supervised, rate, norm, tokens, supervised));
   }
 
   private double accumulate(

@@ -23,6 +23,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -45,7 +46,7 @@ class AdapterTrainerTest {
           LoraAdapter adapter = RandomModel.adapter(kernels, model, 3, 4);
           AdapterTrainer trainer = trainer(kernels, model, adapter, 0, WHOLE, 0)) {
         List<Example> examples = RandomModel.examples(config.vocabularySize(), 5, 7, 1, 2, 12);
-        trainer.step(1, examples);
+        step(trainer, 1, examples);
         float[] point = adapter.parameters().toFloats();
         for (var gradient : adapter.gradientTensors().entrySet()) {
           float[] direction = direction(adapter, gradient.getKey(), point.length);
@@ -91,12 +92,12 @@ class AdapterTrainerTest {
         LoraAdapter second = RandomModel.adapter(kernels, model, 3, 99);
         AdapterTrainer uninterrupted = trainer(kernels, model, first, 1e-2, 20, 0.2);
         AdapterTrainer resumed = trainer(kernels, model, second, 1e-2, 20, 0.2)) {
-      uninterrupted.step(1, examples);
-      uninterrupted.step(2, examples);
+      step(uninterrupted, 1, examples);
+      step(uninterrupted, 2, examples);
       second.setParameters(first.parameters().toFloats());
       resumed.setMoments(uninterrupted.moments());
-      StepResult expected = uninterrupted.step(3, examples);
-      assertThat(resumed.step(3, examples)).isEqualTo(expected);
+      StepResult expected = step(uninterrupted, 3, examples);
+      assertThat(step(resumed, 3, examples)).isEqualTo(expected);
       assertThat(second.parameters().toFloats()).isEqualTo(first.parameters().toFloats());
     }
   }
@@ -112,9 +113,25 @@ class AdapterTrainerTest {
       Arrays.fill(broken, Float.NaN);
       adapter.setParameters(broken);
       List<Example> examples = RandomModel.examples(config.vocabularySize(), 9, 8);
-      assertThatThrownBy(() -> trainer.step(7, examples))
+      assertThatThrownBy(() -> step(trainer, 7, examples))
           .isInstanceOf(Diverged.class)
           .hasMessage("step 7: the loss of example 0 is not finite");
+    }
+  }
+
+  @Test
+  void givesAStepUpWithoutATraceWhenAskedToStop() {
+    Kernels kernels = TestEngine.kernels(ElementType.F32);
+    ModelConfig config = RandomModel.config(1, 2, 1, 4);
+    try (DecoderModel model = RandomModel.load(kernels, config, null, 3);
+        LoraAdapter adapter = RandomModel.adapter(kernels, model, 2, 4);
+        AdapterTrainer trainer = trainer(kernels, model, adapter, 1e-2, ONE_BY_ONE, 0)) {
+      List<Example> examples = RandomModel.examples(config.vocabularySize(), 9, 8, 4, 5);
+      float[] parameters = adapter.parameters().toFloats();
+      AtomicInteger asked = new AtomicInteger();
+      assertThat(trainer.step(1, examples, () -> asked.incrementAndGet() == 3)).isEmpty();
+      assertThat(adapter.parameters().toFloats()).isEqualTo(parameters);
+      assertThat(trainer.moments().first()).containsOnly(0f);
     }
   }
 
@@ -145,10 +162,14 @@ class AdapterTrainerTest {
         LoraAdapter adapter = RandomModel.adapter(kernels, model, 3, 4);
         AdapterTrainer trainer = trainer(kernels, model, adapter, 1e-2, tokenBudget, dropout)) {
       for (int step = 1; step <= steps; step++) {
-        trainer.step(step, examples);
+        step(trainer, step, examples);
       }
       return adapter.parameters().toFloats();
     }
+  }
+
+  private static StepResult step(AdapterTrainer trainer, int step, List<Example> examples) {
+    return trainer.step(step, examples, () -> false).orElseThrow();
   }
 
   private static AdapterTrainer trainer(

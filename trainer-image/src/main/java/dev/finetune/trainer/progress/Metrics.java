@@ -1,0 +1,56 @@
+package dev.finetune.trainer.progress;
+
+import com.fasterxml.jackson.annotation.JsonPropertyOrder;
+import dev.finetune.api.run.RunJson;
+import dev.finetune.trainer.train.StepResult;
+
+/**
+ * The metrics of one optimizer step: one JSON line. All but the last two are equal to the bit in a
+ * run that was interrupted and one that was not.
+ *
+ * @param step optimizer step, from 1
+ * @param loss nats per supervised token
+ * @param learningRate rate of the update
+ * @param gradientNorm L2 norm before clipping
+ * @param tokens tokens of the global batch
+ * @param supervisedTokens tokens that were learned
+ * @param tokensPerSecond speed of the step
+ * @param seconds time of the step
+ */
+@JsonPropertyOrder({
+  "step",
+  "loss",
+  "learningRate",
+  "gradientNorm",
+  "tokens",
+  "supervisedTokens",
+  "tokensPerSecond",
+  "seconds"
+})
+public record Metrics(
+    int step,
+    double loss,
+    double learningRate,
+    double gradientNorm,
+    int tokens,
+    int supervisedTokens,
+    double tokensPerSecond,
+    double seconds) {
+  /** Returns the metrics of a step that took this long. */
+  public static Metrics of(StepResult result, double seconds) {
+    return new Metrics(
+        result.step(),
+        result.loss(),
+        result.learningRate(),
+        result.gradientNorm(),
+        result.tokens(),
+        result.supervisedTokens(),
+        result.tokens() / Math.max(seconds, 1e-9),
+        seconds);
+  }
+
+  /** Returns the JSON without the line's end. */
+  public String toJson() {
+    return RunJson.writeLine(this);
+  }
+}

@@ -1,0 +1,111 @@
+package dev.finetune.trainer.source;
+
+import dev.finetune.trainer.failure.UnreadableData;
+import dev.finetune.trainer.storage.Sha256;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.SortedMap;
+import java.util.TreeMap;
+import java.util.stream.Stream;
+
+/** Which files of a folder matter, and the digest over them. */
+final class SourceFiles {
+  private static final Set<String> SUFFIXES =
+      Set.of("safetensors", "gguf", "json", "jsonl", "txt", "model", "parquet", "csv");
+  private static final int MAX_DEPTH = 4;
+  private static final int MAX_FILES = 10_000;
+
+  /**
+   * Size and digest of one file.
+   *
+   * @param bytes its size
+   * @param digest its digest, with the kind before a colon
+   */
+  record FileIdentity(long bytes, String digest) {}
+
+  private SourceFiles() {}
+
+  /**
+   * Returns whether a file of a folder is model or data: by its suffix, and not hidden. A folder
+   * often holds the same weights in other formats, which nobody reads.
+   *
+   * @param name path relative to the folder, with slashes
+   */
+  static boolean matters(String name) {
+    String last = name.substring(name.lastIndexOf('/') + 1);
+    boolean hidden = Stream.of(name.split("/", -1)).anyMatch(part -> part.startsWith("."));
+    return !hidden && SUFFIXES.contains(last.substring(last.lastIndexOf('.') + 1));
+  }
+
+  /** Returns the identity of a local file or folder, reading all of it. */
+  static SourceIdentity identify(String field, String uri, Path path) {
+    try {
+      if (Files.isRegularFile(path)) {
+        return new SourceIdentity(uri, "sha256:" + Sha256.of(path), Files.size(path));
+      }
+      return of(field, uri, folder(field, path));
+    } catch (NoSuchFileException e) {
+      throw new UnreadableData(field + ": " + e.getFile() + " vanished while it was read", e);
+    } catch (IOException e) {
+      throw new UnreadableData(field + ": cannot read " + path + ": " + e.getMessage(), e);
+    }
+  }
+
+  /** Returns the identity of a folder. */
+  static SourceIdentity of(String field, String uri, SortedMap<String, FileIdentity> files) {
+    if (files.isEmpty()) {
+      throw new UnreadableData(
+          field
+              + ": "
+              + uri
+              + " must hold model or data files, but none ends in one of "
+              + SUFFIXES.stream().sorted().toList());
+    }
+    StringBuilder lines = new StringBuilder();
+    long bytes = 0;
+    for (Map.Entry<String, FileIdentity> file : files.entrySet()) {
+      FileIdentity identity = file.getValue();
+      lines.append(file.getKey()).append('\0').append(identity.bytes()).append('\0');
+      lines.append(identity.digest()).append('\n');
+      bytes = Math.addExact(bytes, identity.bytes());
+    }
+    byte[] content = lines.toString().getBytes(StandardCharsets.UTF_8);
+    return new SourceIdentity(uri, "sha256:" + Sha256.of(content), bytes);
+  }
+
+  private static SortedMap<String, FileIdentity> folder(String field, Path folder)
+      throws IOException {
+    List<Path> paths;
+    try (Stream<Path> walk = Files.walk(folder, MAX_DEPTH)) {
+      paths =
+          walk.filter(path -> matters(name(folder, path)))
+              .filter(path -> Files.isRegularFile(path) || !Files.exists(path))
+              .limit(MAX_FILES + 1L)
+              .toList();
+    }
+    if (paths.size() > MAX_FILES) {
+      throw new UnreadableData(
+          field + ": " + folder + " must hold at most " + MAX_FILES + " files, holds more");
+    }
+    SortedMap<String, FileIdentity> files = new TreeMap<>();
+    for (Path path : paths) {
+      if (!Files.exists(path) && Files.exists(path, LinkOption.NOFOLLOW_LINKS)) {
+        throw new UnreadableData(field + ": " + path + " is a link to a missing file");
+      }
+      files.put(
+          name(folder, path), new FileIdentity(Files.size(path), "sha256:" + Sha256.of(path)));
+    }
+    return files;
+  }
+
+  private static String name(Path folder, Path path) {
+    return folder.relativize(path).toString().replace('\\', '/');
+  }
+}
