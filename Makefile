@@ -40,7 +40,7 @@ image: tools ## Build the trainer and operator images as archives, without Docke
 	@images/build >/dev/null
 
 .PHONY: e2e
-e2e: build ## Train on a real single-node Kubernetes
+e2e: tools ## Train on a real single-node Kubernetes
 	@e2e/run
 
 .PHONY: format
