@@ -1,10 +1,12 @@
 package dev.finetune.api.status;
 
+import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.annotation.JsonPropertyDescription;
 import io.fabric8.crd.generator.annotation.PrinterColumn;
 import org.jspecify.annotations.Nullable;
 
 /** The delivered adapter. */
+@JsonInclude(JsonInclude.Include.NON_NULL)
 public record AdapterStatus(
     @PrinterColumn(name = "ADAPTER", priority = 1)
         @JsonPropertyDescription("Folder of the adapter in object storage.")

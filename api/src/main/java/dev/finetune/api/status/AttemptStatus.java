@@ -1,11 +1,13 @@
 package dev.finetune.api.status;
 
+import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.annotation.JsonPropertyDescription;
 import io.fabric8.generator.annotation.Required;
 import io.fabric8.generator.annotation.Size;
 import org.jspecify.annotations.Nullable;
 
 /** One Job that the operator made for a FineTuneJob, kept after Job and pod are gone. */
+@JsonInclude(JsonInclude.Include.NON_NULL)
 public record AttemptStatus(
     @Required @JsonPropertyDescription("Number of the Job, from 1.") Integer number,
     @Required @Size(max = 63) @JsonPropertyDescription("Name of the Job.") String job,

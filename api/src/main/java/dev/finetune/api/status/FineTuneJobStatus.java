@@ -1,5 +1,6 @@
 package dev.finetune.api.status;
 
+import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.annotation.JsonPropertyDescription;
 import io.fabric8.crd.generator.annotation.PrinterColumn;
 import io.fabric8.generator.annotation.Size;
@@ -7,6 +8,7 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /** What a user sees of a job. Printer columns that are not here are added where the CRD is made. */
+@JsonInclude(JsonInclude.Include.NON_NULL)
 public record FineTuneJobStatus(
     @JsonPropertyDescription("Generation of the spec that the operator last acted on.")
         @Nullable Long observedGeneration,

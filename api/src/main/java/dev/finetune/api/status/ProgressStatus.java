@@ -1,10 +1,12 @@
 package dev.finetune.api.status;
 
+import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.annotation.JsonPropertyDescription;
 import io.fabric8.crd.generator.annotation.PrinterColumn;
 import org.jspecify.annotations.Nullable;
 
 /** How far the trainer is; owned by the field manager finetune-progress. */
+@JsonInclude(JsonInclude.Include.NON_NULL)
 public record ProgressStatus(
     @JsonPropertyDescription("Optimizer steps completed.") @Nullable Integer step,
     @JsonPropertyDescription("Optimizer steps of the run.") @Nullable Integer totalSteps,

@@ -6,6 +6,8 @@ public enum Reason {
   Accepted,
   /** A Job was made and its pod is not there yet. */
   Creating,
+  /** Kueue has not admitted the job yet. */
+  QuotaPending,
   /** No node fits yet. */
   Unschedulable,
   /** The image cannot be pulled yet. */
@@ -46,6 +48,8 @@ public enum Reason {
   Fenced,
   /** The object storage could not be reached: exit 77. */
   StorageUnreachable,
+  /** The Job was deleted while it ran. */
+  Deleted,
   /** The trainer crashed. */
   Crashed,
   /** The process was asked to stop and saved its state: exit 75. */

@@ -1,0 +1,102 @@
+package dev.finetune.operator.desired;
+
+import dev.finetune.api.spec.EnvironmentVariable;
+import dev.finetune.api.spec.EnvironmentVariableSource;
+import dev.finetune.api.spec.FineTuneJobSpec;
+import dev.finetune.api.spec.KeyReference;
+import dev.finetune.api.spec.SecretReference;
+import dev.finetune.operator.api.FineTuneJob;
+import io.fabric8.kubernetes.api.model.EnvVar;
+import io.fabric8.kubernetes.api.model.EnvVarBuilder;
+import io.fabric8.kubernetes.api.model.EnvVarSource;
+import io.fabric8.kubernetes.api.model.EnvVarSourceBuilder;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+
+/** Environment variables of the trainer: the operator's, which win, and then the user's. */
+final class TrainerEnvironment {
+  private TrainerEnvironment() {}
+
+  static List<EnvVar> of(FineTuneJob job) {
+    FineTuneJobSpec spec = job.getSpec();
+    List<EnvVar> variables = new ArrayList<>();
+    variables.add(variable("FINETUNE_OWNER", job.getMetadata().getUid()));
+    variables.add(variable("FINETUNE_NAMESPACE", job.getMetadata().getNamespace()));
+    variables.add(variable("FINETUNE_WORK", TrainerVolumes.WORK));
+    variables.add(variable("FINETUNE_CACHE", TrainerVolumes.CACHE));
+    variables.add(variable("FINETUNE_PVC_ROOT", TrainerVolumes.PVC_ROOT));
+    addCredentials(variables, "", spec.storage().secretRef());
+    addCredentials(variables, "FINETUNE_MODEL_", spec.model().secretRef());
+    if (spec.storage().caBundleRef() != null) {
+      variables.add(
+          variable(
+              "FINETUNE_CA_BUNDLE",
+              TrainerVolumes.CA_BUNDLE + "/" + spec.storage().caBundleRef().key()));
+    }
+    addUserVariables(variables, spec);
+    return variables;
+  }
+
+  private static void addCredentials(
+      List<EnvVar> variables, String prefix, @Nullable SecretReference secret) {
+    if (secret == null) {
+      return;
+    }
+    variables.add(fromSecret(prefix, secret, "AWS_ACCESS_KEY_ID", null));
+    variables.add(fromSecret(prefix, secret, "AWS_SECRET_ACCESS_KEY", null));
+    variables.add(fromSecret(prefix, secret, "AWS_SESSION_TOKEN", true));
+  }
+
+  private static void addUserVariables(List<EnvVar> variables, FineTuneJobSpec spec) {
+    if (spec.pod() == null || spec.pod().env() == null) {
+      return;
+    }
+    Set<String> taken = new HashSet<>();
+    variables.forEach(variable -> taken.add(variable.getName()));
+    for (EnvironmentVariable user : spec.pod().env()) {
+      if (taken.add(user.name())) {
+        variables.add(
+            new EnvVarBuilder()
+                .withName(user.name())
+                .withValue(user.value())
+                .withValueFrom(source(user.valueFrom()))
+                .build());
+      }
+    }
+  }
+
+  private static @Nullable EnvVarSource source(@Nullable EnvironmentVariableSource source) {
+    if (source == null) {
+      return null;
+    }
+    KeyReference secret = source.secretKeyRef();
+    if (secret != null) {
+      return new EnvVarSourceBuilder()
+          .withNewSecretKeyRef(secret.key(), secret.name(), secret.optional())
+          .build();
+    }
+    KeyReference configMap = source.configMapKeyRef();
+    return configMap == null
+        ? null
+        : new EnvVarSourceBuilder()
+            .withNewConfigMapKeyRef(configMap.key(), configMap.name(), configMap.optional())
+            .build();
+  }
+
+  private static EnvVar variable(String name, String value) {
+    return new EnvVarBuilder().withName(name).withValue(value).build();
+  }
+
+  private static EnvVar fromSecret(
+      String prefix, SecretReference secret, String key, @Nullable Boolean optional) {
+    return new EnvVarBuilder()
+        .withName(prefix + key)
+        .withNewValueFrom()
+        .withNewSecretKeyRef(key, secret.name(), optional)
+        .endValueFrom()
+        .build();
+  }
+}

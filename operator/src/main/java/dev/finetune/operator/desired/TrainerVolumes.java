@@ -1,0 +1,97 @@
+package dev.finetune.operator.desired;
+
+import dev.finetune.api.spec.ConfigMapKeyReference;
+import dev.finetune.api.spec.FineTuneJobSpec;
+import dev.finetune.operator.config.OperatorConfig;
+import io.fabric8.kubernetes.api.model.Quantity;
+import io.fabric8.kubernetes.api.model.Volume;
+import io.fabric8.kubernetes.api.model.VolumeBuilder;
+import io.fabric8.kubernetes.api.model.VolumeMount;
+import io.fabric8.kubernetes.api.model.VolumeMountBuilder;
+import java.util.ArrayList;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+
+/** Volumes of the trainer pod and where its container sees them. */
+record TrainerVolumes(List<Volume> volumes, List<VolumeMount> mounts) {
+  static final String CONFIGURATION = "/etc/finetune";
+  static final String CA_BUNDLE = "/etc/finetune-ca";
+  static final String WORK = "/work";
+  static final String CACHE = "/cache";
+  static final String TEMPORARY = "/tmp";
+  static final String PVC_ROOT = "/pvc";
+
+  private static final String PVC = "pvc://";
+
+  static TrainerVolumes of(FineTuneJobSpec spec, String configMap, OperatorConfig.Trainer config) {
+    TrainerVolumes all = new TrainerVolumes(new ArrayList<>(), new ArrayList<>());
+    all.addConfigMap("config", configMap, null, CONFIGURATION);
+    all.addEmptyDir("work", WORK, config.workSizeLimit());
+    all.addEmptyDir("cache", CACHE, config.cacheSizeLimit());
+    all.addEmptyDir("tmp", TEMPORARY, config.temporarySizeLimit());
+    int index = 0;
+    for (String claim : claims(spec)) {
+      all.addClaim("pvc-" + index++, claim);
+    }
+    ConfigMapKeyReference caBundle = spec.storage().caBundleRef();
+    if (caBundle != null) {
+      all.addConfigMap("ca-bundle", caBundle.name(), caBundle.key(), CA_BUNDLE);
+    }
+    return all;
+  }
+
+  /** Returns the claims that model and data lie on, in the order in which the spec names them. */
+  private static Set<String> claims(FineTuneJobSpec spec) {
+    Set<String> claims = new LinkedHashSet<>();
+    addClaim(claims, spec.model().uri());
+    addClaim(claims, spec.dataset().train());
+    addClaim(claims, spec.dataset().eval());
+    return claims;
+  }
+
+  private static void addClaim(Set<String> claims, @Nullable String uri) {
+    if (uri != null && uri.startsWith(PVC)) {
+      int end = uri.indexOf('/', PVC.length());
+      claims.add(uri.substring(PVC.length(), end < 0 ? uri.length() : end));
+    }
+  }
+
+  private void addConfigMap(String volume, String name, @Nullable String key, String path) {
+    VolumeBuilder builder =
+        new VolumeBuilder().withName(volume).withNewConfigMap().withName(name).endConfigMap();
+    if (key != null) {
+      builder.editConfigMap().addNewItem(key, null, key).endConfigMap();
+    }
+    volumes.add(builder.build());
+    mount(volume, path, true);
+  }
+
+  private void addEmptyDir(String volume, String path, Optional<String> sizeLimit) {
+    volumes.add(
+        new VolumeBuilder()
+            .withName(volume)
+            .withNewEmptyDir()
+            .withSizeLimit(sizeLimit.map(Quantity::new).orElse(null))
+            .endEmptyDir()
+            .build());
+    mount(volume, path, false);
+  }
+
+  private void addClaim(String volume, String claim) {
+    volumes.add(
+        new VolumeBuilder().withName(volume).withNewPersistentVolumeClaim(claim, true).build());
+    mount(volume, PVC_ROOT + "/" + claim, true);
+  }
+
+  private void mount(String volume, String path, boolean readOnly) {
+    mounts.add(
+        new VolumeMountBuilder()
+            .withName(volume)
+            .withMountPath(path)
+            .withReadOnly(readOnly ? true : null)
+            .build());
+  }
+}

@@ -1,0 +1,52 @@
+package dev.finetune.operator.progress;
+
+import dev.finetune.api.run.Head;
+import dev.finetune.api.run.Progress;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What object storage says of a run, or why it says nothing.
+ *
+ * @param access whether it could be read
+ * @param message why it could not be read, else empty
+ * @param head head of the run; without access the last one that was read; absent if not begun
+ * @param progress progress of the head's attempt; without access the last one that was read
+ */
+public record RunReading(
+    Access access, String message, @Nullable Head head, @Nullable Progress progress) {
+  /** Whether a run could be read. */
+  public enum Access {
+    /** The reading is what the storage holds. */
+    READ,
+    /** The storage did not answer, or not in a way that makes sense; it may later. */
+    UNREACHABLE,
+    /** The operator may not or cannot read this storage; the trainer's word must do. */
+    NOT_READABLE
+  }
+
+  /** Returns a reading of what the storage holds. */
+  public static RunReading of(@Nullable Head head, @Nullable Progress progress) {
+    return new RunReading(Access.READ, "", head, progress);
+  }
+
+  /** Returns a reading of a storage that the operator may not or cannot read. */
+  public static RunReading notReadable(String message) {
+    return new RunReading(Access.NOT_READABLE, message, null, null);
+  }
+
+  /** Returns this reading, remembered while the storage does not answer. */
+  public RunReading unreachable(String why) {
+    return new RunReading(Access.UNREACHABLE, why, head, progress);
+  }
+
+  /** Returns the head, if the run has begun. */
+  public Optional<Head> findHead() {
+    return Optional.ofNullable(head);
+  }
+
+  /** Returns the step of the newest checkpoint, 0 if there is none. */
+  public int checkpointStep() {
+    return head == null || head.latest() == null ? 0 : head.latest();
+  }
+}

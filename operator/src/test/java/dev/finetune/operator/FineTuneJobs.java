@@ -1,0 +1,81 @@
+package dev.finetune.operator;
+
+import dev.finetune.api.spec.Adapter;
+import dev.finetune.api.spec.BaseModel;
+import dev.finetune.api.spec.CheckpointPolicy;
+import dev.finetune.api.spec.Dataset;
+import dev.finetune.api.spec.FineTuneJobSpec;
+import dev.finetune.api.spec.SecretReference;
+import dev.finetune.api.spec.Storage;
+import dev.finetune.api.spec.Task;
+import dev.finetune.api.spec.Training;
+import dev.finetune.api.status.AttemptStatus;
+import dev.finetune.api.status.FineTuneJobStatus;
+import dev.finetune.operator.api.FineTuneJob;
+import io.fabric8.kubernetes.api.model.ObjectMetaBuilder;
+import java.util.List;
+
+/** FineTuneJobs for tests. */
+public final class FineTuneJobs {
+  private FineTuneJobs() {}
+
+  /** Returns a job with what every job must have. */
+  public static FineTuneJob minimal() {
+    return with(false, null, "http://store.example:9000");
+  }
+
+  /** Returns a job that reads its run from an endpoint. */
+  public static FineTuneJob with(boolean suspend, Integer ttlSeconds, String endpoint) {
+    FineTuneJob job = new FineTuneJob();
+    job.setMetadata(
+        new ObjectMetaBuilder()
+            .withName("alpaca")
+            .withNamespace("team")
+            .withUid("5f1c7d2e-0000-4000-8000-000000000001")
+            .withGeneration(1L)
+            .build());
+    job.setSpec(
+        new FineTuneJobSpec(
+            Task.CAUSAL_LM,
+            new BaseModel("s3://models/SmolLM2-135M-Instruct", null, null),
+            new Dataset("s3://datasets/alpaca.jsonl", null, null, null),
+            Adapter.defaults(),
+            null,
+            Training.defaults(),
+            CheckpointPolicy.defaults(),
+            new Storage(
+                "s3://finetune/runs",
+                endpoint,
+                null,
+                null,
+                null,
+                new SecretReference("finetune-storage")),
+            null,
+            null,
+            suspend,
+            null,
+            ttlSeconds));
+    return job;
+  }
+
+  /** Gives a job a status that lists attempts. */
+  public static FineTuneJob withAttempts(FineTuneJob job, AttemptStatus... attempts) {
+    job.setStatus(
+        new FineTuneJobStatus(
+            1L,
+            null,
+            null,
+            null,
+            null,
+            null,
+            List.of(attempts),
+            null,
+            null,
+            null,
+            null,
+            null,
+            null,
+            null));
+    return job;
+  }
+}
