@@ -116,7 +116,7 @@ public final class Kernels {
     }
   }
 
-  /** Returns the L2 norm. */
+  /** Returns the L2 norm; squares are summed in 64 bits, since an adapter has millions. */
   public double norm(Tensor x) {
     try (Scope scope = new Scope()) {
       return engine.call(scope, "norm", x).toFloats()[0];

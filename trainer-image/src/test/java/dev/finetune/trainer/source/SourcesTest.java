@@ -193,8 +193,7 @@ class SourcesTest {
     try {
       URI endpoint = URI.create("http://127.0.0.1:" + hostile.getAddress().getPort());
       Sources sources =
-          new Sources(
-              cache(), StorageSettings.at(endpoint, "a", "b"), Retry.standard(), Map.of());
+          new Sources(cache(), StorageSettings.at(endpoint, "a", "b"), Retry.standard(), Map.of());
       assertThatThrownBy(() -> sources.fetch("spec.model.uri", "s3://models/llama/"))
           .isInstanceOf(UnreadableData.class)
           .hasMessageContaining("holds a name that is no path: ../../evil.json");

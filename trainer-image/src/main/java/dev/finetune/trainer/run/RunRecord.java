@@ -1,0 +1,45 @@
+package dev.finetune.trainer.run;
+
+import dev.finetune.trainer.source.SourceIdentity;
+import java.util.Collections;
+import java.util.Map;
+import java.util.SortedMap;
+import java.util.TreeMap;
+
+/**
+ * {@code run.json}: what the first attempt resolved and later ones obey, so that they go on with
+ * the same numbers.
+ *
+ * @param specHash hash of the spec fields that decide the result
+ * @param sources model, data sets and adapter to start from, by field of the job, such as {@code
+ *     spec.model.uri}
+ * @param precision {@code fp32} or {@code bf16}, as chosen for {@code auto}
+ * @param threads threads of one product
+ * @param tokenBudget tokens of a micro-batch at most
+ * @param versions versions of what computes, by name
+ * @param createdByAttempt attempt that wrote it
+ */
+public record RunRecord(
+    String specHash,
+    SortedMap<String, SourceIdentity> sources,
+    String precision,
+    int threads,
+    int tokenBudget,
+    SortedMap<String, String> versions,
+    int createdByAttempt) {
+  /** Copies the maps. */
+  public RunRecord {
+    sources = copy(sources);
+    versions = copy(versions);
+  }
+
+  /** Returns this record as written by an attempt. */
+  RunRecord by(int attempt) {
+    return new RunRecord(specHash, sources, precision, threads, tokenBudget, versions, attempt);
+  }
+
+  @SuppressWarnings("NullAway") // What comes from JSON may lack any field.
+  private static <T> SortedMap<String, T> copy(Map<String, T> map) {
+    return Collections.unmodifiableSortedMap(new TreeMap<>(map == null ? Map.of() : map));
+  }
+}
