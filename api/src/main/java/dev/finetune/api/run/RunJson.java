@@ -2,8 +2,11 @@ package dev.finetune.api.run;
 
 import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.core.util.DefaultIndenter;
+import com.fasterxml.jackson.core.util.DefaultPrettyPrinter;
 import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.MapperFeature;
+import com.fasterxml.jackson.databind.ObjectWriter;
 import com.fasterxml.jackson.databind.SerializationFeature;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.datatype.jsr310.JavaTimeModule;
@@ -27,13 +30,16 @@ public final class RunJson {
                   JsonInclude.Include.NON_NULL, JsonInclude.Include.NON_NULL))
           .build();
 
+  // Not the platform's line ends: the same document is the same bytes everywhere.
+  private static final ObjectWriter PRETTY =
+      MAPPER.writer(new DefaultPrettyPrinter().withObjectIndenter(new DefaultIndenter("  ", "\n")));
+
   private RunJson() {}
 
   /** Returns a document as UTF-8 JSON. */
   public static byte[] write(Object document) {
     try {
-      return (MAPPER.writerWithDefaultPrettyPrinter().writeValueAsString(document) + "\n")
-          .getBytes(StandardCharsets.UTF_8);
+      return (PRETTY.writeValueAsString(document) + "\n").getBytes(StandardCharsets.UTF_8);
     } catch (JsonProcessingException e) {
       throw new IllegalArgumentException("not a document: " + document.getClass(), e);
     }

@@ -6,16 +6,18 @@ import dev.finetune.api.spec.FineTuneJobSpec;
 import dev.finetune.api.spec.Quantization;
 import dev.finetune.api.spec.Task;
 import dev.finetune.api.spec.Training;
+import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
  * Names a run by what decides its result: the spec fields as written, defaults filled in, plus
  * {@code runId}. Operator and trainer compute it without reading a byte of model or data. Storage,
  * Secrets, resources, pod settings and the checkpoint policy do not change the result and are not
- * part of it.
+ * part of it. The hash of a spec never changes: it is how a run is found again.
  */
 public final class SpecHash {
   private SpecHash() {}
@@ -27,17 +29,60 @@ public final class SpecHash {
             spec.task(),
             spec.model().uri(),
             spec.model().revision(),
-            spec.dataset(),
-            spec.adapter(),
+            written(spec.dataset()),
+            written(spec.adapter()),
             spec.quantization(),
-            spec.training(),
+            written(spec.training()),
             spec.runId());
     try {
-      byte[] digest = MessageDigest.getInstance("SHA-256").digest(RunJson.write(deciding));
+      byte[] digest =
+          MessageDigest.getInstance("SHA-256")
+              .digest(RunJson.writeLine(deciding).getBytes(StandardCharsets.UTF_8));
       return HexFormat.of().formatHex(digest, 0, 8);
     } catch (NoSuchAlgorithmException e) {
       throw new IllegalStateException("every Java runtime has SHA-256", e);
     }
+  }
+
+  /** Holding out nothing is the same as not saying so. */
+  private static Dataset written(Dataset data) {
+    Double fraction = data.evalFraction();
+    return fraction != null && fraction == 0
+        ? new Dataset(data.train(), data.eval(), null, data.format())
+        : data;
+  }
+
+  /** Fills in the defaults that hold unless there is an adapter to start from. */
+  private static Adapter written(Adapter adapter) {
+    return adapter.initFrom() != null
+        ? adapter
+        : new Adapter(
+            adapter.rank() == null ? 16 : adapter.rank(),
+            adapter.alpha() == null ? 32 : adapter.alpha(),
+            adapter.dropout(),
+            adapter.targetModules() == null ? List.of("all-linear") : adapter.targetModules(),
+            adapter.variant(),
+            null);
+  }
+
+  /** Fills in the defaults that hold unless the other of two fields is set. */
+  private static Training written(Training training) {
+    boolean noEnd = training.epochs() == null && training.maxSteps() == null;
+    boolean noWarmup = training.warmupSteps() == null && training.warmupRatio() == null;
+    return new Training(
+        noEnd ? Integer.valueOf(1) : training.epochs(),
+        training.maxSteps(),
+        training.learningRate(),
+        training.schedule(),
+        noWarmup ? Integer.valueOf(0) : training.warmupSteps(),
+        training.warmupRatio(),
+        training.weightDecay(),
+        training.maxGradientNorm(),
+        training.globalBatchSize(),
+        training.maxLength(),
+        training.shuffle(),
+        training.seed(),
+        training.precision());
   }
 
   private record Deciding(

@@ -10,10 +10,6 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /** The trained low-rank update. */
-@ValidationRule(
-    value =
-        "!has(self.initFrom) || self.initFrom.startsWith('file:') || self.initFrom.startsWith('s3:')",
-    message = "initFrom must start with file: or s3:")
 public record Adapter(
     @JsonPropertyDescription("Rank of the two matrices. Default 16, or that of initFrom.")
         @Min(1)
@@ -31,14 +27,17 @@ public record Adapter(
         @Default("0")
         Double dropout,
     @JsonPropertyDescription(
-            "Modules that get an adapter: a suffix of the name such as q_proj, all-linear, or a regular expression that matches the whole name if it has regex characters other than dots. Default all-linear, or those of initFrom.")
+            "Modules that get an adapter: a suffix of the name such as q_proj, all-linear, or a regular expression that matches the whole name if it has regular-expression characters other than dots. Default all-linear, or those of initFrom.")
         @Size(min = 1, max = 64)
-        @Nullable List<String> targetModules,
+        @Nullable List<@Size(min = 1, max = 256) String> targetModules,
     @JsonPropertyDescription("Which update: LoRA. Default LoRA.") @Default("LoRA")
         AdapterVariant variant,
     @JsonPropertyDescription(
             "Folder of an existing adapter to start from, file: or s3:. Default: A random, B zero.")
         @Size(min = 1, max = 1024)
+        @ValidationRule(
+            value = "self.matches('" + Source.ADAPTER_REGEX + "')",
+            message = Source.ADAPTER_MESSAGE)
         @Nullable String initFrom) {
   /** Fills in the defaults of absent fields, the same as the CRD states. */
   public Adapter {

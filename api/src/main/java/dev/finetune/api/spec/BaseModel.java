@@ -7,18 +7,15 @@ import io.fabric8.generator.annotation.ValidationRule;
 import org.jspecify.annotations.Nullable;
 
 /** The frozen base model. */
-@ValidationRule(
-    value =
-        "self.uri.startsWith('file:') || self.uri.startsWith('s3:') || self.uri.startsWith('pvc:')",
-    message = "uri must start with file:, s3: or pvc:")
 public record BaseModel(
     @JsonPropertyDescription(
             "Where the model lies: a folder in the Hugging Face layout or a .gguf file. file:, s3: or, in a cluster, pvc://claim/path.")
         @Required
         @Size(min = 1, max = 1024)
+        @ValidationRule(value = "self.matches('" + Source.REGEX + "')", message = Source.MESSAGE)
         String uri,
     @JsonPropertyDescription("Revision of the model, recorded in the run and in the adapter.")
-        @Size(max = 200)
+        @Size(min = 1, max = 200)
         @Nullable String revision,
     @JsonPropertyDescription(
             "Secret with AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY to read the model with. Default: the one of the storage.")

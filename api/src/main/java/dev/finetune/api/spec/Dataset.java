@@ -11,24 +11,19 @@ import org.jspecify.annotations.Nullable;
 
 /** The training examples and how they are held out. */
 @ValidationRule(
-    value =
-        "self.train.startsWith('file:') || self.train.startsWith('s3:') || self.train.startsWith('pvc:')",
-    message = "train must start with file:, s3: or pvc:")
-@ValidationRule(
-    value =
-        "!has(self.eval) || self.eval.startsWith('file:') || self.eval.startsWith('s3:') || self.eval.startsWith('pvc:')",
-    message = "eval must start with file:, s3: or pvc:")
-@ValidationRule(
     value = "!(has(self.eval) && has(self.evalFraction))",
-    message = "only one of eval and evalFraction may be set")
+    message = EitherOr.EVAL,
+    fieldPath = ".evalFraction")
 public record Dataset(
     @JsonPropertyDescription(
             "File of training rows, JSONL or a JSON list: file:, s3: or, in a cluster, pvc://claim/path.")
         @Required
         @Size(min = 1, max = 1024)
+        @ValidationRule(value = "self.matches('" + Source.REGEX + "')", message = Source.MESSAGE)
         String train,
     @JsonPropertyDescription("File of held-out rows. Not together with evalFraction.")
         @Size(min = 1, max = 1024)
+        @ValidationRule(value = "self.matches('" + Source.REGEX + "')", message = Source.MESSAGE)
         @Nullable String eval,
     @JsonPropertyDescription(
             "Share of the training rows to hold out, 0 to 0.5. Not together with eval.")

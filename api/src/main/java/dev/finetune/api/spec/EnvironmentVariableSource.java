@@ -7,7 +7,9 @@ import org.jspecify.annotations.Nullable;
 /** Where the value of an environment variable comes from. */
 @ValidationRule(
     value = "has(self.secretKeyRef) != has(self.configMapKeyRef)",
-    message = "exactly one of secretKeyRef and configMapKeyRef must be set")
+    message = EitherOr.KEY_REFERENCE)
 public record EnvironmentVariableSource(
-    @JsonPropertyDescription("A key of a Secret.") @Nullable KeyReference secretKeyRef,
-    @JsonPropertyDescription("A key of a ConfigMap.") @Nullable KeyReference configMapKeyRef) {}
+    @JsonPropertyDescription("A key of a Secret. Not together with configMapKeyRef.")
+        @Nullable KeyReference secretKeyRef,
+    @JsonPropertyDescription("A key of a ConfigMap. Not together with secretKeyRef.")
+        @Nullable KeyReference configMapKeyRef) {}

@@ -13,78 +13,91 @@ import org.jspecify.annotations.Nullable;
  * What a fine-tuning job is asked to do. Everything but suspend, ttlSecondsAfterFinished and
  * pod.priorityClassName is immutable.
  */
-@ValidationRule(
-    value = "self.task == oldSelf.task",
-    message = "task is immutable: delete the job, or apply it under another name")
+@ValidationRule(value = "self.task == oldSelf.task", message = Immutable.JOB, fieldPath = ".task")
 @ValidationRule(
     value = "self.model == oldSelf.model",
-    message = "model is immutable: delete the job, or apply it under another name")
+    message = Immutable.JOB,
+    fieldPath = ".model")
 @ValidationRule(
     value = "self.dataset == oldSelf.dataset",
-    message = "dataset is immutable: delete the job, or apply it under another name")
+    message = Immutable.JOB,
+    fieldPath = ".dataset")
 @ValidationRule(
     value = "self.adapter == oldSelf.adapter",
-    message = "adapter is immutable: delete the job, or apply it under another name")
+    message = Immutable.JOB,
+    fieldPath = ".adapter")
+@ValidationRule(
+    value =
+        "has(self.quantization) ? has(oldSelf.quantization) && self.quantization == oldSelf.quantization : !has(oldSelf.quantization)",
+    message = Immutable.JOB,
+    fieldPath = ".quantization")
 @ValidationRule(
     value = "self.training == oldSelf.training",
-    message = "training is immutable: delete the job, or apply it under another name")
+    message = Immutable.JOB,
+    fieldPath = ".training")
 @ValidationRule(
     value = "self.checkpoint == oldSelf.checkpoint",
-    message = "checkpoint is immutable: delete the job, or apply it under another name")
+    message = Immutable.JOB,
+    fieldPath = ".checkpoint")
 @ValidationRule(
     value = "self.storage == oldSelf.storage",
-    message = "storage is immutable: delete the job, or apply it under another name")
+    message = Immutable.JOB,
+    fieldPath = ".storage")
 @ValidationRule(
     value =
-        "has(self.quantization) == has(oldSelf.quantization) && (!has(self.quantization) || self.quantization == oldSelf.quantization)",
-    message = "quantization is immutable: delete the job, or apply it under another name")
+        "has(self.resources) ? has(oldSelf.resources) && self.resources == oldSelf.resources : !has(oldSelf.resources)",
+    message = Immutable.JOB,
+    fieldPath = ".resources")
 @ValidationRule(
     value =
-        "has(self.resources) == has(oldSelf.resources) && (!has(self.resources) || self.resources == oldSelf.resources)",
-    message = "resources is immutable: delete the job, or apply it under another name")
+        "has(self.pod) && has(self.pod.serviceAccountName) ? has(oldSelf.pod) && has(oldSelf.pod.serviceAccountName) && self.pod.serviceAccountName == oldSelf.pod.serviceAccountName : !(has(oldSelf.pod) && has(oldSelf.pod.serviceAccountName))",
+    message = Immutable.JOB,
+    fieldPath = ".pod.serviceAccountName")
 @ValidationRule(
     value =
-        "has(self.runId) == has(oldSelf.runId) && (!has(self.runId) || self.runId == oldSelf.runId)",
-    message = "runId is immutable: delete the job, or apply it under another name")
-@ValidationRule(
-    value = "has(self.pod) == has(oldSelf.pod)",
-    message = "pod is immutable, except priorityClassName")
+        "has(self.pod) && has(self.pod.nodeSelector) ? has(oldSelf.pod) && has(oldSelf.pod.nodeSelector) && self.pod.nodeSelector == oldSelf.pod.nodeSelector : !(has(oldSelf.pod) && has(oldSelf.pod.nodeSelector))",
+    message = Immutable.JOB,
+    fieldPath = ".pod.nodeSelector")
 @ValidationRule(
     value =
-        "!has(self.pod) || !has(oldSelf.pod) || (has(self.pod.serviceAccountName) == has(oldSelf.pod.serviceAccountName) && (!has(self.pod.serviceAccountName) || self.pod.serviceAccountName == oldSelf.pod.serviceAccountName))",
-    message = "pod.serviceAccountName is immutable")
+        "has(self.pod) && has(self.pod.tolerations) ? has(oldSelf.pod) && has(oldSelf.pod.tolerations) && self.pod.tolerations == oldSelf.pod.tolerations : !(has(oldSelf.pod) && has(oldSelf.pod.tolerations))",
+    message = Immutable.JOB,
+    fieldPath = ".pod.tolerations")
 @ValidationRule(
     value =
-        "!has(self.pod) || !has(oldSelf.pod) || (has(self.pod.nodeSelector) == has(oldSelf.pod.nodeSelector) && (!has(self.pod.nodeSelector) || self.pod.nodeSelector == oldSelf.pod.nodeSelector))",
-    message = "pod.nodeSelector is immutable")
+        "has(self.pod) && has(self.pod.affinity) ? has(oldSelf.pod) && has(oldSelf.pod.affinity) && self.pod.affinity == oldSelf.pod.affinity : !(has(oldSelf.pod) && has(oldSelf.pod.affinity))",
+    message = Immutable.JOB,
+    fieldPath = ".pod.affinity")
 @ValidationRule(
     value =
-        "!has(self.pod) || !has(oldSelf.pod) || (has(self.pod.tolerations) == has(oldSelf.pod.tolerations) && (!has(self.pod.tolerations) || self.pod.tolerations == oldSelf.pod.tolerations))",
-    message = "pod.tolerations is immutable")
+        "has(self.pod) && has(self.pod.imagePullSecrets) ? has(oldSelf.pod) && has(oldSelf.pod.imagePullSecrets) && self.pod.imagePullSecrets == oldSelf.pod.imagePullSecrets : !(has(oldSelf.pod) && has(oldSelf.pod.imagePullSecrets))",
+    message = Immutable.JOB,
+    fieldPath = ".pod.imagePullSecrets")
 @ValidationRule(
     value =
-        "!has(self.pod) || !has(oldSelf.pod) || (has(self.pod.imagePullSecrets) == has(oldSelf.pod.imagePullSecrets) && (!has(self.pod.imagePullSecrets) || self.pod.imagePullSecrets == oldSelf.pod.imagePullSecrets))",
-    message = "pod.imagePullSecrets is immutable")
+        "has(self.pod) && has(self.pod.runtimeClassName) ? has(oldSelf.pod) && has(oldSelf.pod.runtimeClassName) && self.pod.runtimeClassName == oldSelf.pod.runtimeClassName : !(has(oldSelf.pod) && has(oldSelf.pod.runtimeClassName))",
+    message = Immutable.JOB,
+    fieldPath = ".pod.runtimeClassName")
 @ValidationRule(
     value =
-        "!has(self.pod) || !has(oldSelf.pod) || (has(self.pod.runtimeClassName) == has(oldSelf.pod.runtimeClassName) && (!has(self.pod.runtimeClassName) || self.pod.runtimeClassName == oldSelf.pod.runtimeClassName))",
-    message = "pod.runtimeClassName is immutable")
+        "has(self.pod) && has(self.pod.env) ? has(oldSelf.pod) && has(oldSelf.pod.env) && self.pod.env == oldSelf.pod.env : !(has(oldSelf.pod) && has(oldSelf.pod.env))",
+    message = Immutable.JOB,
+    fieldPath = ".pod.env")
 @ValidationRule(
     value =
-        "!has(self.pod) || !has(oldSelf.pod) || (has(self.pod.env) == has(oldSelf.pod.env) && (!has(self.pod.env) || self.pod.env == oldSelf.pod.env))",
-    message = "pod.env is immutable")
+        "has(self.pod) && has(self.pod.labels) ? has(oldSelf.pod) && has(oldSelf.pod.labels) && self.pod.labels == oldSelf.pod.labels : !(has(oldSelf.pod) && has(oldSelf.pod.labels))",
+    message = Immutable.JOB,
+    fieldPath = ".pod.labels")
 @ValidationRule(
     value =
-        "!has(self.pod) || !has(oldSelf.pod) || (has(self.pod.labels) == has(oldSelf.pod.labels) && (!has(self.pod.labels) || self.pod.labels == oldSelf.pod.labels))",
-    message = "pod.labels is immutable")
+        "has(self.pod) && has(self.pod.annotations) ? has(oldSelf.pod) && has(oldSelf.pod.annotations) && self.pod.annotations == oldSelf.pod.annotations : !(has(oldSelf.pod) && has(oldSelf.pod.annotations))",
+    message = Immutable.JOB,
+    fieldPath = ".pod.annotations")
 @ValidationRule(
     value =
-        "!has(self.pod) || !has(oldSelf.pod) || (has(self.pod.annotations) == has(oldSelf.pod.annotations) && (!has(self.pod.annotations) || self.pod.annotations == oldSelf.pod.annotations))",
-    message = "pod.annotations is immutable")
-@ValidationRule(
-    value =
-        "!has(self.pod) || !has(oldSelf.pod) || has(self.pod.affinity) == has(oldSelf.pod.affinity)",
-    message = "pod.affinity is immutable")
+        "has(self.runId) ? has(oldSelf.runId) && self.runId == oldSelf.runId : !has(oldSelf.runId)",
+    message = Immutable.JOB,
+    fieldPath = ".runId")
 public record FineTuneJobSpec(
     @JsonPropertyDescription("What the model is trained to do: CausalLM. Default CausalLM.")
         @Default("CausalLM")

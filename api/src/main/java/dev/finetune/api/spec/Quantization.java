@@ -12,7 +12,8 @@ import io.fabric8.generator.annotation.ValidationRule;
  */
 @ValidationRule(
     value = "self.blockSize in [32, 64, 128, 256, 512, 1024, 2048, 4096]",
-    message = "blockSize must be a power of two from 32 to 4096")
+    message = EitherOr.BLOCK_SIZE,
+    fieldPath = ".blockSize")
 public record Quantization(
     @JsonPropertyDescription("4-bit data type: NF4. Default NF4.") @Default("NF4")
         QuantizationType type,

@@ -2,28 +2,30 @@ package dev.finetune.api.spec;
 
 import com.fasterxml.jackson.annotation.JsonPropertyDescription;
 import io.fabric8.generator.annotation.Default;
+import io.fabric8.generator.annotation.Pattern;
 import io.fabric8.generator.annotation.Required;
 import io.fabric8.generator.annotation.Size;
 import io.fabric8.generator.annotation.ValidationRule;
 import org.jspecify.annotations.Nullable;
 
 /** Where checkpoints, progress and the adapter go. */
-@ValidationRule(
-    value = "self.uri.startsWith('s3:') || self.uri.startsWith('file:')",
-    message = "uri must start with s3: or file:")
-@ValidationRule(
-    value =
-        "!has(self.endpoint) || self.endpoint.startsWith('http://') || self.endpoint.startsWith('https://')",
-    message = "endpoint must start with http:// or https://")
 public record Storage(
     @JsonPropertyDescription("Root of the run folders: s3://bucket/prefix, or file: on a laptop.")
         @Required
         @Size(min = 1, max = 1024)
+        @ValidationRule(
+            value = "self.matches('" + Source.RUNS_REGEX + "')",
+            message = Source.RUNS_MESSAGE)
         String uri,
-    @JsonPropertyDescription("URL of the S3 service. Default: that of AWS.") @Size(max = 512)
+    @JsonPropertyDescription("URL of the S3 service. Default: that of AWS.")
+        @Size(min = 1, max = 512)
+        @ValidationRule(
+            value = "self.matches('" + Source.ENDPOINT_REGEX + "')",
+            message = Source.ENDPOINT_MESSAGE)
         @Nullable String endpoint,
     @JsonPropertyDescription("Region of the S3 service. Default us-east-1.")
         @Size(min = 1, max = 64)
+        @Pattern("^[-a-zA-Z0-9]+$")
         @Default("us-east-1")
         String region,
     @JsonPropertyDescription(

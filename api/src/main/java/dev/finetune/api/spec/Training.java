@@ -10,11 +10,12 @@ import org.jspecify.annotations.Nullable;
 /** Hyperparameters. */
 @ValidationRule(
     value = "!(has(self.epochs) && has(self.maxSteps))",
-    message = "only one of epochs and maxSteps may be set")
+    message = EitherOr.EPOCHS,
+    fieldPath = ".maxSteps")
 @ValidationRule(
     value = "!(has(self.warmupSteps) && has(self.warmupRatio))",
-    message = "only one of warmupSteps and warmupRatio may be set")
-@ValidationRule(value = "self.learningRate > 0.0", message = "learningRate must be greater than 0")
+    message = EitherOr.WARMUP,
+    fieldPath = ".warmupRatio")
 public record Training(
     @JsonPropertyDescription(
             "Passes over the training rows. Default 1. Not together with maxSteps.")
@@ -23,8 +24,8 @@ public record Training(
         @Nullable Integer epochs,
     @JsonPropertyDescription("Optimizer steps. Not together with epochs.") @Min(1) @Max(10000000)
         @Nullable Integer maxSteps,
-    @JsonPropertyDescription("Peak learning rate of AdamW. Default 0.0002.")
-        @Min(0)
+    @JsonPropertyDescription("Peak learning rate of AdamW, above 0 and at most 1. Default 0.0002.")
+        @Min(value = 0, inclusive = false)
         @Max(1)
         @Default("0.0002")
         Double learningRate,
@@ -42,7 +43,7 @@ public record Training(
         @Min(0)
         @Max(1)
         @Nullable Double warmupRatio,
-    @JsonPropertyDescription("Decoupled weight decay of AdamW. Default 0.")
+    @JsonPropertyDescription("Decoupled weight decay of AdamW, 0 to 1. Default 0.")
         @Min(0)
         @Max(1)
         @Default("0")

@@ -1,0 +1,142 @@
+package dev.finetune.trainer.basemodel;
+
+import dev.finetune.trainer.failure.UnreadableData;
+import dev.finetune.trainer.failure.UnsupportedModel;
+import dev.finetune.trainer.tokenizer.SpecialTokensInText;
+import dev.finetune.trainer.tokenizer.Tokenizer;
+import dev.finetune.trainer.weights.GgufReader;
+import dev.finetune.trainer.weights.SafetensorsReader;
+import dev.finetune.trainer.weights.WeightReader;
+import java.nio.file.Files;
+import java.nio.file.Path;
+
+/**
+ * A frozen base model on disk: configuration, weights and tokenizer. What it is made of was checked
+ * when it was opened, before any weight was read.
+ */
+public final class BaseModel implements AutoCloseable {
+  private final String name;
+  private final ModelConfig config;
+  private final WeightReader weights;
+  private final Tokenizer tokenizer;
+
+  private BaseModel(String name, ModelConfig config, WeightReader weights, Tokenizer tokenizer) {
+    this.name = name;
+    this.config = config;
+    this.weights = weights;
+    this.tokenizer = tokenizer;
+  }
+
+  /**
+   * Opens a folder in the Hugging Face layout or a {@code .gguf} file, with special tokens in texts
+   * recognized. The caller closes it.
+   *
+   * @throws UnreadableData if a file is missing, broken, or does not fit the others
+   * @throws UnsupportedModel if the architecture, a feature or a tensor's type is not supported
+   */
+  public static BaseModel open(Path folderOrGguf) {
+    return open(folderOrGguf, SpecialTokensInText.RECOGNIZED);
+  }
+
+  /**
+   * Opens a base model as {@link #open(Path)} does, with a choice about special tokens in texts.
+   */
+  public static BaseModel open(Path folderOrGguf, SpecialTokensInText specialTokens) {
+    if (Files.isDirectory(folderOrGguf)) {
+      return openFolder(folderOrGguf, specialTokens);
+    }
+    if (!Files.exists(folderOrGguf)) {
+      throw new UnreadableData(
+          folderOrGguf + ": expected a folder with a config.json or a .gguf file, found nothing");
+    }
+    return openGguf(folderOrGguf, specialTokens);
+  }
+
+  private static BaseModel openFolder(Path folder, SpecialTokensInText specialTokens) {
+    ModelConfig config = HuggingFaceConfig.read(folder.resolve("config.json"));
+    SafetensorsReader weights = SafetensorsReader.openModel(folder);
+    boolean opened = false;
+    try {
+      DecoderTensors.require(folder.toString(), config, weights);
+      requireReadable(folder, config, weights);
+      Tokenizer tokenizer = Tokenizer.fromFolder(folder, specialTokens);
+      BaseModel model = new BaseModel(name(folder), config, weights, tokenizer);
+      model.requireFittingTokenizer(folder);
+      opened = true;
+      return model;
+    } finally {
+      if (!opened) {
+        weights.close();
+      }
+    }
+  }
+
+  private static BaseModel openGguf(Path file, SpecialTokensInText specialTokens) {
+    GgufReader weights = GgufReader.open(file);
+    boolean opened = false;
+    try {
+      ModelConfig config = GgufConfig.read(weights);
+      DecoderTensors.require(file.toString(), config, weights);
+      Tokenizer tokenizer = Tokenizer.fromGguf(weights.metadata(), specialTokens);
+      BaseModel model = new BaseModel(name(file), config, weights, tokenizer);
+      model.requireFittingTokenizer(file);
+      opened = true;
+      return model;
+    } finally {
+      if (!opened) {
+        weights.close();
+      }
+    }
+  }
+
+  private static void requireReadable(Path folder, ModelConfig config, SafetensorsReader weights) {
+    for (String tensor : DecoderTensors.shapes(config).keySet()) {
+      if (!weights.type(tensor).readableAsFloat()) {
+        throw new UnsupportedModel(
+            "%s: tensor '%s': type %s is not supported, use F32, F16 or BF16"
+                .formatted(folder, tensor, weights.type(tensor)));
+      }
+    }
+  }
+
+  private void requireFittingTokenizer(Path path) {
+    if (tokenizer.vocabularySize() > config.vocabularySize()) {
+      tokenizer.close();
+      throw new UnreadableData(
+          "%s: the tokenizer has %d tokens, the model's embedding only %d"
+              .formatted(path, tokenizer.vocabularySize(), config.vocabularySize()));
+    }
+  }
+
+  private static String name(Path path) {
+    String name = path.toAbsolutePath().normalize().getFileName().toString();
+    return name.endsWith(".gguf") ? name.substring(0, name.length() - ".gguf".length()) : name;
+  }
+
+  /** Returns the name of the folder, or of the file without its ending. */
+  public String name() {
+    return name;
+  }
+
+  /** Returns the shape of the decoder. */
+  public ModelConfig config() {
+    return config;
+  }
+
+  /** Returns the weights, which close with this model. */
+  public WeightReader weights() {
+    return weights;
+  }
+
+  /** Returns the tokenizer, which closes with this model. */
+  public Tokenizer tokenizer() {
+    return tokenizer;
+  }
+
+  /** Lets go of the files and of the tokenizer's memory. */
+  @Override
+  public void close() {
+    tokenizer.close();
+    weights.close();
+  }
+}

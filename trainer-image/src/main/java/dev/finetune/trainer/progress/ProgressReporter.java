@@ -1,0 +1,159 @@
+package dev.finetune.trainer.progress;
+
+import dev.finetune.api.run.Progress;
+import dev.finetune.trainer.run.Run;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Clock;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.Locale;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Tells storage how far the run is: at every change of state, and between steps at most once in two
+ * seconds.
+ */
+public final class ProgressReporter {
+  private static final Duration PAUSE = Duration.ofSeconds(2);
+  private static final Path STATUS = Path.of("/proc/self/status");
+  private static final Pattern RESIDENT = Pattern.compile("VmRSS:\\s+(\\d+) kB");
+
+  private final Run run;
+  private final Clock clock;
+  private Progress latest;
+  private Instant written = Instant.MIN;
+
+  /** Makes one that has reported nothing. */
+  public ProgressReporter(Run run, Clock clock) {
+    this.run = run;
+    this.clock = clock;
+    this.latest =
+        new Progress(
+            run.attempt(),
+            Progress.State.STARTING,
+            0,
+            0,
+            null,
+            null,
+            null,
+            null,
+            null,
+            run.head().latest(),
+            0,
+            null,
+            clock.instant());
+  }
+
+  /** Reports that the run reads model and data. */
+  public void starting() {
+    write(latest);
+  }
+
+  /** Reports where the run begins or goes on. */
+  public void started(int step, int totalSteps, @Nullable Double evalLoss) {
+    write(
+        with(Progress.State.TRAINING, step, totalSteps, latest.loss(), evalLoss, step, null));
+  }
+
+  /** Reports that the held-out loss is being measured. */
+  public void evaluating() {
+    write(
+        with(
+            Progress.State.EVALUATING,
+            latest.step(),
+            latest.totalSteps(),
+            latest.loss(),
+            latest.evalLoss(),
+            latest.resumedFromStep(),
+            null));
+  }
+
+  /** Reports a step, if the last report is older than the pause. */
+  public void step(Metrics metrics, Speed speed) {
+    Instant now = clock.instant();
+    Progress progress =
+        new Progress(
+            run.attempt(),
+            Progress.State.TRAINING,
+            metrics.step(),
+            latest.totalSteps(),
+            metrics.loss(),
+            latest.evalLoss(),
+            speed.tokensPerSecond(),
+            now.plus(speed.timeFor(latest.totalSteps() - metrics.step())),
+            residentBytes(),
+            run.head().latest(),
+            latest.resumedFromStep(),
+            null,
+            now);
+    if (written.plus(PAUSE).isBefore(now)) {
+      write(progress);
+    } else {
+      latest = progress;
+    }
+  }
+
+  /** Reports the end of the attempt. */
+  public void ended(Progress.State state, @Nullable Double evalLoss, String lastWord) {
+    write(
+        with(
+            state,
+            latest.step(),
+            latest.totalSteps(),
+            latest.loss(),
+            evalLoss == null ? latest.evalLoss() : evalLoss,
+            latest.resumedFromStep(),
+            lastWord));
+  }
+
+  private Progress with(
+      Progress.State state,
+      int step,
+      int totalSteps,
+      @Nullable Double loss,
+      @Nullable Double evalLoss,
+      int resumedFromStep,
+      @Nullable String lastWord) {
+    return new Progress(
+        run.attempt(),
+        state,
+        step,
+        totalSteps,
+        loss,
+        evalLoss,
+        latest.tokensPerSecond(),
+        latest.estimatedEnd(),
+        residentBytes(),
+        run.head().latest(),
+        resumedFromStep,
+        lastWord,
+        clock.instant());
+  }
+
+  private void write(Progress progress) {
+    latest = progress;
+    written = clock.instant();
+    run.writeProgress(progress);
+  }
+
+  private static @Nullable Long residentBytes() {
+    try {
+      Matcher matcher =
+          RESIDENT.matcher(Files.readString(STATUS, StandardCharsets.US_ASCII));
+      return matcher.find() ? Long.parseLong(matcher.group(1)) * 1024 : null;
+    } catch (IOException e) {
+      // A system without this file does not tell; the field is optional.
+      return null;
+    }
+  }
+
+  @Override
+  public String toString() {
+    return String.format(Locale.ROOT, "step %d/%d", latest.step(), latest.totalSteps());
+  }
+}

@@ -1,0 +1,63 @@
+package dev.finetune.trainer.recipe;
+
+import java.nio.file.Path;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What a process is told beside its job: folders and who it works for. A pod gets it from the
+ * operator; on a laptop there are defaults.
+ *
+ * @param variables variables of the process
+ */
+record Environment(Map<String, String> variables) {
+  /** Variable with the UID of the FineTuneJob. */
+  static final String OWNER = "FINETUNE_OWNER";
+
+  /** Variable with a folder for files of this process. */
+  static final String WORK = "FINETUNE_WORK";
+
+  /** Variable with a folder for downloads. */
+  static final String CACHE = "FINETUNE_CACHE";
+
+  /** Returns who owns the run: the FineTuneJob, or this user on this machine. */
+  String owner() {
+    String owner = variables.get(OWNER);
+    if (owner != null && !owner.isBlank()) {
+      return owner;
+    }
+    return "local-" + System.getProperty("user.name") + "@" + hostName();
+  }
+
+  private String hostName() {
+    String name = variables.get("HOSTNAME");
+    return name == null || name.isBlank() ? "localhost" : name;
+  }
+
+  /** Returns a folder for files of this process; made when needed. */
+  Path work() {
+    String work = variables.get(WORK);
+    return work == null || work.isBlank()
+        ? Path.of(System.getProperty("java.io.tmpdir"), "finetune-" + ProcessHandle.current().pid())
+        : Path.of(work);
+  }
+
+  /** Returns a folder for downloads, kept from run to run; made when needed. */
+  Path cache() {
+    String cache = variables.get(CACHE);
+    if (cache != null && !cache.isBlank()) {
+      return Path.of(cache);
+    }
+    String home = variables.get("XDG_CACHE_HOME");
+    Path base =
+        home == null || home.isBlank()
+            ? Path.of(System.getProperty("user.home"), ".cache")
+            : Path.of(home);
+    return base.resolve("finetune").resolve("sources");
+  }
+
+  @Nullable String variable(String name) {
+    String value = variables.get(name);
+    return value == null || value.isBlank() ? null : value;
+  }
+}

@@ -1,0 +1,109 @@
+package dev.finetune.trainer.recipe;
+
+import dev.finetune.api.run.Delivery;
+import dev.finetune.api.run.ExitCode;
+import dev.finetune.api.run.Progress;
+import dev.finetune.api.run.SpecHash;
+import dev.finetune.api.run.StorageLayout;
+import dev.finetune.api.spec.FineTuneJobFile;
+import dev.finetune.api.spec.FineTuneJobSpec;
+import dev.finetune.trainer.failure.Fenced;
+import dev.finetune.trainer.progress.Console;
+import dev.finetune.trainer.progress.ProgressReporter;
+import dev.finetune.trainer.run.Claim;
+import dev.finetune.trainer.run.ClaimRequest;
+import dev.finetune.trainer.run.Run;
+import dev.finetune.trainer.run.RunFolder;
+import dev.finetune.trainer.run.RunRecord;
+import dev.finetune.trainer.run.RunSettings;
+import dev.finetune.trainer.storage.ObjectStore;
+import dev.finetune.trainer.storage.ObjectStores;
+import dev.finetune.trainer.storage.StorageSettings;
+import java.nio.file.Path;
+import java.time.Clock;
+import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A run from claim to delivery:
+ *
+ * <ol>
+ *   <li>claim the run in storage, as its next attempt;
+ *   <li>bring model and data to the disk and read the examples;
+ *   <li>freeze what was resolved, or obey what the first attempt resolved;
+ *   <li>load the model, make or restore the adapter;
+ *   <li>train, with checkpoints; stop when asked to;
+ *   <li>measure the held-out loss and deliver the adapter.
+ * </ol>
+ */
+final class FineTuneRecipe {
+  private final FineTuneJobFile job;
+  private final Options options;
+  private final Environment environment;
+  private final Console console;
+  private final StopRequest stop;
+
+  /**
+   * Options of the command line.
+   *
+   * @param storage URI that stands in for {@code spec.storage.uri}, or null
+   * @param metrics file to append metrics to, or null
+   * @param takeOver whether to take the run from another owner who still lives
+   */
+  record Options(@Nullable String storage, @Nullable Path metrics, boolean takeOver) {}
+
+  FineTuneRecipe(
+      FineTuneJobFile job,
+      Options options,
+      Environment environment,
+      Console console,
+      StopRequest stop) {
+    this.job = job;
+    this.options = options;
+    this.environment = environment;
+    this.console = console;
+    this.stop = stop;
+  }
+
+  /** Runs the job and returns how it ended; failures are thrown. */
+  ExitCode run() {
+    FineTuneJobSpec spec = job.spec();
+    StorageSettings settings = StorageSettings.of(spec.storage(), environment.variables());
+    String uri = options.storage() == null ? spec.storage().uri() : options.storage();
+    String folder = StorageLayout.runFolder(job.namespace(), job.name(), SpecHash.of(spec));
+    Consumer<String> notices = notice -> console.say("note: %s", notice);
+    try (ObjectStore store = ObjectStores.open(uri, settings)) {
+      RunSettings rules = RunSettings.standard(spec.checkpoint().keepLast(), notices);
+      RunFolder runFolder = new RunFolder(store, folder, rules);
+      ClaimRequest request = new ClaimRequest(environment.owner(), options.takeOver());
+      return switch (Run.claim(runFolder, request)) {
+        case Claim.Delivered(Delivery delivery, String adapter) -> {
+          console.say("The run was delivered at %s: %s", delivery.time(), adapter);
+          yield ExitCode.DONE;
+        }
+        case Claim.Claimed(Run run) -> attempt(run, settings);
+      };
+    }
+  }
+
+  private ExitCode attempt(Run run, StorageSettings settings) {
+    ProgressReporter reporter = new ProgressReporter(run, Clock.systemUTC());
+    console.say("Attempt %d of %s", run.attempt(), run.location());
+    try {
+      reporter.starting();
+      Inputs inputs = Inputs.fetch(job.spec(), settings, environment, console);
+      RunRecord record = run.freeze(inputs.record(job.spec()));
+      try (Session session = Session.open(job.spec(), inputs, record, console)) {
+        return new TrainingLoop(
+                job.spec(), run, session, new TrainingLoop.Outlets(console, reporter, options.metrics()), environment.work(), stop)
+            .run();
+      }
+    } catch (Fenced e) {
+      throw e;
+    } catch (RuntimeException | Error e) {
+      reporter.ended(Progress.State.FAILED, null, Failures.of(e).message());
+      run.release();
+      throw e;
+    }
+  }
+}

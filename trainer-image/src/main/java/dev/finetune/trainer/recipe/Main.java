@@ -1,0 +1,75 @@
+package dev.finetune.trainer.recipe;
+
+import dev.finetune.api.run.ExitCode;
+import java.util.concurrent.Callable;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Spec;
+
+/** The trainer's command line. */
+@Command(
+    name = "trainer",
+    mixinStandardHelpOptions = true,
+    version = "trainer 0.1.0",
+    description = "Fine-tunes language models with LoRA and QLoRA.",
+    subcommands = {RunCommand.class, GenerateCommand.class, EvaluateCommand.class},
+    exitCodeListHeading = "%nExit codes:%n",
+    exitCodeList = {
+      "0:done",
+      "2:wrong command line",
+      "42:configuration, data or model is wrong",
+      "43:a loss or gradient was not finite",
+      "45:out of memory",
+      "75:asked to stop, state saved",
+      "76:a newer attempt owns the run",
+      "77:storage unreachable"
+    })
+public final class Main implements Callable<Integer> {
+  @Spec private CommandSpec spec;
+
+  private Main() {
+    spec = CommandSpec.create();
+  }
+
+  /** Runs a command and ends the process with its exit code. */
+  public static void main(String[] arguments) {
+    StopRequest stop = StopRequest.onSignals();
+    int status = run(stop, arguments);
+    stop.ended(status);
+    System.exit(status);
+  }
+
+  static int run(StopRequest stop, String... arguments) {
+    return new CommandLine(new Main(), new Commands(stop))
+        .setExecutionExceptionHandler(Main::explain)
+        .execute(arguments);
+  }
+
+  private static int explain(
+      Exception exception, CommandLine commandLine, CommandLine.ParseResult ignored) {
+    Failures failure = Failures.of(exception);
+    commandLine.getErr().println("trainer: " + failure.message());
+    if (failure.bug()) {
+      exception.printStackTrace(commandLine.getErr());
+    }
+    return failure.exitStatus();
+  }
+
+  @Override
+  public Integer call() {
+    spec.commandLine().usage(spec.commandLine().getErr());
+    return ExitCode.DONE.code() + CommandLine.ExitCode.USAGE;
+  }
+
+  /** Gives commands the request to stop. */
+  private record Commands(StopRequest stop) implements CommandLine.IFactory {
+    @Override
+    public <K> K create(Class<K> type) throws Exception {
+      if (type == RunCommand.class) {
+        return type.cast(new RunCommand(stop));
+      }
+      return CommandLine.defaultFactory().create(type);
+    }
+  }
+}

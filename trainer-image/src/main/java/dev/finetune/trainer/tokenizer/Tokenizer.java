@@ -1,0 +1,211 @@
+package dev.finetune.trainer.tokenizer;
+
+import ai.djl.huggingface.tokenizers.Encoding;
+import ai.djl.huggingface.tokenizers.HuggingFaceTokenizer;
+import ai.djl.huggingface.tokenizers.jni.CharSpan;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import dev.finetune.trainer.failure.UnreadableData;
+import dev.finetune.trainer.json.JsonFile;
+import dev.finetune.trainer.weights.GgufMetadata;
+import java.io.ByteArrayInputStream;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.Iterator;
+import java.util.Map;
+import java.util.OptionalInt;
+
+/**
+ * Turns text into the token ids that a base model knows, and back.
+ *
+ * <p>No special token is ever added: who needs BOS or EOS puts its id there. A tokenizer holds
+ * native memory until it is closed; it may be used by several threads at once.
+ */
+public final class Tokenizer implements AutoCloseable {
+  private static final Map<String, String> AS_IT_IS =
+      Map.of(
+          "addSpecialTokens", "false",
+          "truncation", "DO_NOT_TRUNCATE",
+          "padding", "DO_NOT_PAD");
+
+  private final TokenizerDefinition definition;
+  private final HuggingFaceTokenizer decoder;
+  private final HuggingFaceTokenizer encoder;
+  private final boolean addsBos;
+
+  private Tokenizer(TokenizerDefinition definition, SpecialTokensInText specialTokens) {
+    this.definition = definition;
+    this.decoder = load(definition.source(), definition.json());
+    this.encoder =
+        switch (specialTokens) {
+          case RECOGNIZED -> decoder;
+          case PLAIN -> load(definition.source(), withoutSpecialTokens(definition));
+        };
+    Boolean told = definition.addsBos();
+    this.addsBos = definition.bos().isPresent() && (told == null ? postProcessorAddsBos() : told);
+  }
+
+  /**
+   * Loads a tokenizer from a folder in the Hugging Face layout: {@code tokenizer.json}, and what
+   * {@code tokenizer_config.json}, {@code special_tokens_map.json} and {@code config.json} say of
+   * special tokens. The caller closes it.
+   *
+   * @throws UnreadableData if a file is missing, broken, or names a token that there is not
+   */
+  public static Tokenizer fromFolder(Path folder, SpecialTokensInText specialTokens) {
+    return new Tokenizer(TokenizerFolder.read(folder), specialTokens);
+  }
+
+  /**
+   * Rebuilds a tokenizer from the metadata of a GGUF file. The caller closes it.
+   *
+   * @throws UnreadableData if the metadata is incomplete or contradicts itself
+   * @throws dev.finetune.trainer.failure.UnsupportedModel if the kind of tokenizer is not supported
+   */
+  public static Tokenizer fromGguf(GgufMetadata metadata, SpecialTokensInText specialTokens) {
+    return new Tokenizer(GgufTokenizer.read(metadata), specialTokens);
+  }
+
+  /** Returns one more than the highest token id. */
+  public int vocabularySize() {
+    return definition.vocabularySize();
+  }
+
+  /** Returns the id of the token that begins a text, if there is one. */
+  public OptionalInt bosId() {
+    return definition.bos();
+  }
+
+  /** Returns the id of the token that ends a text. */
+  public int eosId() {
+    return definition.eos();
+  }
+
+  /** Returns the id of the token that fills up rows, if there is one. */
+  public OptionalInt padId() {
+    return definition.pad();
+  }
+
+  /** Returns whether the model was made for texts that begin with BOS. */
+  public boolean addsBos() {
+    return addsBos;
+  }
+
+  /** Returns the text of a {@code tokenizer.json} that makes this tokenizer. */
+  public String json() {
+    return definition.json();
+  }
+
+  /** Turns text into token ids. */
+  public int[] encode(String text) {
+    return ids(encoder.encode(wellFormed(text), false, false));
+  }
+
+  /** Turns text into token ids with the place of each. */
+  public EncodedText encodeWithOffsets(String text) {
+    Encoding encoding = encoder.encode(wellFormed(text), false, false);
+    CharSpan[] spans = encoding.getCharTokenSpans();
+    int[] places = charPlaces(text);
+    int[] starts = new int[spans.length];
+    int[] ends = new int[spans.length];
+    for (int i = 0; i < spans.length; i++) {
+      starts[i] = places[spans[i].getStart()];
+      ends[i] = places[spans[i].getEnd()];
+    }
+    return new EncodedText(ids(encoding), starts, ends);
+  }
+
+  /**
+   * Turns token ids into text. Bytes that are not UTF-8 become the replacement character.
+   *
+   * @param skipSpecialTokens whether special tokens are left out
+   * @throws IllegalArgumentException if an id is not of the vocabulary
+   */
+  public String decode(int[] ids, boolean skipSpecialTokens) {
+    for (int id : ids) {
+      if (id < 0 || id >= vocabularySize()) {
+        throw new IllegalArgumentException(
+            "token ids must be 0 to " + (vocabularySize() - 1) + ", was " + id);
+      }
+    }
+    return decoder.decode(Arrays.stream(ids).asLongStream().toArray(), skipSpecialTokens);
+  }
+
+  /** Lets go of the native memory. */
+  @Override
+  public void close() {
+    if (encoder != decoder) {
+      encoder.close();
+    }
+    decoder.close();
+  }
+
+  private boolean postProcessorAddsBos() {
+    long[] with = decoder.encode("", true, false).getIds();
+    return with.length > 0 && with[0] == definition.bos().orElseThrow();
+  }
+
+  private static HuggingFaceTokenizer load(String source, String json) {
+    // The binding reports its use to its vendor unless it is told not to.
+    System.setProperty("OPT_OUT_TRACKING", "true");
+    try {
+      return HuggingFaceTokenizer.newInstance(
+          new ByteArrayInputStream(json.getBytes(StandardCharsets.UTF_8)), AS_IT_IS);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    } catch (RuntimeException e) {
+      // The binding has no type of its own for a definition that it refuses.
+      throw new UnreadableData(source + ": not a tokenizer: " + e.getMessage(), e);
+    }
+  }
+
+  private static String withoutSpecialTokens(TokenizerDefinition definition) {
+    JsonNode json = JsonFile.parse(definition.source(), definition.json());
+    if (json.get("added_tokens") instanceof ArrayNode added) {
+      for (Iterator<JsonNode> tokens = added.iterator(); tokens.hasNext(); ) {
+        if (tokens.next().path("special").asBoolean()) {
+          tokens.remove();
+        }
+      }
+    }
+    return json.toString();
+  }
+
+  private static int[] ids(Encoding encoding) {
+    return Arrays.stream(encoding.getIds()).mapToInt(Math::toIntExact).toArray();
+  }
+
+  /** Returns, for each code point and for the end, its index in chars. */
+  private static int[] charPlaces(String text) {
+    int[] places = new int[text.codePointCount(0, text.length()) + 1];
+    int at = 0;
+    for (int i = 0; i < places.length; i++) {
+      places[i] = at;
+      at += at < text.length() ? Character.charCount(text.codePointAt(at)) : 0;
+    }
+    return places;
+  }
+
+  /** Replaces halves of surrogate pairs, which no UTF-8 can carry, one char for one char. */
+  private static String wellFormed(String text) {
+    StringBuilder fixed = null;
+    for (int i = 0; i < text.length(); i++) {
+      char c = text.charAt(i);
+      if (!Character.isSurrogate(c)) {
+        continue;
+      }
+      if (Character.isHighSurrogate(c)
+          && i + 1 < text.length()
+          && Character.isLowSurrogate(text.charAt(i + 1))) {
+        i++;
+        continue;
+      }
+      fixed = fixed == null ? new StringBuilder(text) : fixed;
+      fixed.setCharAt(i, '\ufffd');
+    }
+    return fixed == null ? text : fixed.toString();
+  }
+}
