@@ -11,13 +11,24 @@ public final class FakeRunReader implements RunReader {
   private final AtomicReference<RunReading> reading =
       new AtomicReference<>(RunReading.of(null, null));
 
+  private final AtomicReference<RuntimeException> error = new AtomicReference<>();
+
   /** Sets what is read from now on. */
   public void says(RunReading next) {
     reading.set(next);
   }
 
+  /** Sets the error that every reading ends with from now on; null for none. */
+  public void breaks(RuntimeException next) {
+    error.set(next);
+  }
+
   @Override
   public RunReading read(FineTuneJob job, Duration maximumAge) {
+    RuntimeException broken = error.get();
+    if (broken != null) {
+      throw broken;
+    }
     return reading.get();
   }
 

@@ -26,6 +26,16 @@ public final class FineTuneJobs {
 
   /** Returns a job that reads its run from an endpoint. */
   public static FineTuneJob with(boolean suspend, Integer ttlSeconds, String endpoint) {
+    return with("s3://models/SmolLM2-135M-Instruct", suspend, ttlSeconds, endpoint);
+  }
+
+  /** Returns a job with a base model of any URI. */
+  public static FineTuneJob ofModel(String uri) {
+    return with(uri, false, null, "http://store.example:9000");
+  }
+
+  private static FineTuneJob with(
+      String modelUri, boolean suspend, Integer ttlSeconds, String endpoint) {
     FineTuneJob job = new FineTuneJob();
     job.setMetadata(
         new ObjectMetaBuilder()
@@ -37,7 +47,7 @@ public final class FineTuneJobs {
     job.setSpec(
         new FineTuneJobSpec(
             Task.CAUSAL_LM,
-            new BaseModel("s3://models/SmolLM2-135M-Instruct", null, null),
+            new BaseModel(modelUri, null, null),
             new Dataset("s3://datasets/alpaca.jsonl", null, null, null),
             Adapter.defaults(),
             null,

@@ -18,7 +18,9 @@ import org.jspecify.annotations.Nullable;
  * ended once is never written again, so a deleted Job changes nothing.
  */
 final class AttemptLedger {
-  private static final int KEPT = 10;
+  /** How many attempts a status lists. */
+  static final int KEPT = 10;
+
   private static final int MAXIMUM_WORDS = 1024;
 
   /** How long the last words of a pod are waited for after its Job has failed. */

@@ -32,7 +32,7 @@ final class DecisionMaker {
     }
     AttemptStatus last = attempts.getLast();
     if (last.endTime() != null) {
-      return heldBack(observation, retry.afterEnd(observation, attempts));
+      return heldBack(observation, lookingOften(retry.afterEnd(observation, attempts)));
     }
     return observation
         .job(last.number())
@@ -51,6 +51,14 @@ final class DecisionMaker {
     return heldBack(
         observation,
         new Decision.CreateJob(1, new Situation.Pending(Reason.Creating, "the first Job is made")));
+  }
+
+  /** Shortens a wait: meanwhile another may deliver the run. */
+  private Decision lookingOften(Decision decision) {
+    return decision instanceof Decision.Wait(Situation situation, Duration recheck)
+            && recheck.compareTo(polling.idleInterval()) > 0
+        ? new Decision.Wait(situation, polling.idleInterval())
+        : decision;
   }
 
   /** Replaces a decision that leads to a new Job while the user asks for suspension. */
@@ -72,10 +80,9 @@ final class DecisionMaker {
 
   /** Decides about a Job that has not ended, or whose end is not told yet. */
   private Decision accompany(Observation observation, Job job, int number) {
-    if (JobState.of(job).finished()) {
-      return new Decision.Wait(
-          new Situation.Running(Reason.Training, "the trainer ended; its last words are awaited"),
-          SOON);
+    JobState state = JobState.of(job);
+    if (state.finished()) {
+      return new Decision.Wait(awaited(observation, state), SOON);
     }
     Optional<Decision> suspension =
         SuspensionPolicy.decide(observation, job, polling.idleInterval());
@@ -86,5 +93,13 @@ final class DecisionMaker {
     return new Decision.Wait(
         situation,
         situation instanceof Situation.Running ? polling.interval() : polling.idleInterval());
+  }
+
+  private static Situation awaited(Observation observation, JobState state) {
+    return state.succeeded()
+        ? new Situation.Running(
+            Reason.StorageUnreachable,
+            "the trainer is done; its delivery cannot be read yet: " + observation.run().message())
+        : new Situation.Running(Reason.Training, "the trainer ended; its last words are awaited");
   }
 }

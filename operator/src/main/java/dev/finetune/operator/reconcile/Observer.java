@@ -1,5 +1,7 @@
 package dev.finetune.operator.reconcile;
 
+import dev.finetune.api.spec.SpecRules;
+import dev.finetune.api.spec.Violation;
 import dev.finetune.api.status.AttemptStatus;
 import dev.finetune.operator.api.FineTuneJob;
 import dev.finetune.operator.config.OperatorConfig;
@@ -90,10 +92,8 @@ final class Observer {
     return reader.read(job, runs ? interval.multipliedBy(4).dividedBy(5) : Duration.ZERO);
   }
 
+  /** Returns what an API server that checks the CRD would have refused. */
   private static List<String> violations(FineTuneJob job) {
-    if (job.getSpec() == null) {
-      return List.of("spec: must be there, is absent");
-    }
-    return List.of();
+    return SpecRules.check(job.getSpec()).stream().map(Violation::toString).toList();
   }
 }

@@ -21,6 +21,12 @@ final class RetryPolicy {
   private final OperatorConfig.Retry config;
 
   RetryPolicy(OperatorConfig.Retry config) {
+    int attempts = config.maxAttemptsWithoutProgress();
+    if (attempts < 1 || attempts > AttemptLedger.KEPT) {
+      throw new IllegalArgumentException(
+          "finetune.operator.retry.max-attempts-without-progress: must be 1 to %d, was %d"
+              .formatted(AttemptLedger.KEPT, attempts));
+    }
     this.config = config;
   }
 

@@ -2,9 +2,11 @@ package dev.finetune.operator.desired;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.finetune.api.spec.FineTuneJobFile;
 import dev.finetune.operator.Settings;
 import dev.finetune.operator.api.FineTuneJob;
 import dev.finetune.operator.config.OperatorConfig;
+import io.fabric8.kubernetes.api.model.ConfigMap;
 import io.fabric8.kubernetes.client.utils.KubernetesSerialization;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -49,7 +51,11 @@ class GoldenCasesTest {
     FineTuneJob job =
         serialization.unmarshal(Files.readString(folder.resolve(IN)), FineTuneJob.class);
     compare(folder.resolve(JOB), TrainerJob.of(job, NUMBER, config));
-    compare(folder.resolve(CONFIG_MAP), JobConfigMap.of(job, NUMBER));
+    ConfigMap configMap = JobConfigMap.of(job, NUMBER);
+    compare(folder.resolve(CONFIG_MAP), configMap);
+    assertThat(FineTuneJobFile.parse(configMap.getData().get(JobConfigMap.KEY)).spec())
+        .as("what the trainer reads")
+        .isEqualTo(job.getSpec());
     try (Stream<Path> files = Files.list(folder)) {
       assertThat(files.map(file -> file.getFileName().toString()))
           .as("files that no test reads")

@@ -3,6 +3,7 @@ package dev.finetune.operator.reconcile;
 import static dev.finetune.operator.reconcile.Scenes.NOW;
 import static dev.finetune.operator.reconcile.Scenes.NO_RUN;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.finetune.api.run.ExitCode;
 import dev.finetune.api.run.Progress;
@@ -436,5 +437,14 @@ class DecisionMakerTest {
     Decision decision = decide(crashed, List.of(), List.of(), NO_RUN);
     assertThat(decision).isInstanceOf(Decision.Wait.class);
     assertThat(situation(decision)).isInstanceOf(Situation.Suspended.class);
+  }
+
+  @Test
+  void refusesABoundThatTheListOfAttemptsCannotHold() {
+    assertThatThrownBy(
+            () ->
+                new DecisionMaker(
+                    Settings.with(Map.of("retry.max-attempts-without-progress", "11"))))
+        .hasMessageContaining("must be 1 to 10, was 11");
   }
 }

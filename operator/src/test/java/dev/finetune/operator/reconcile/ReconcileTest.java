@@ -472,4 +472,47 @@ class ReconcileTest {
                 .isNotNull()
                 .matches(made -> Labels.isOwned(made, uid), "is owned by the FineTuneJob"));
   }
+
+  @Test
+  void saysThatItCannotDoItsWorkAndGoesOnWhenItCan() {
+    run.breaks(new IllegalStateException("a bug"));
+    submit();
+    eventually(
+        () ->
+            assertThat(Conditions.find(job().get(), ConditionType.Reconciling))
+                .hasValueSatisfying(
+                    now -> {
+                      assertThat(now.reason()).isEqualTo("ReconcileError");
+                      assertThat(now.message()).isEqualTo("IllegalStateException: a bug");
+                    }));
+    assertThat(Conditions.isTrue(job().get(), ConditionType.Stalled)).isFalse();
+    assertThat(jobs().list().getItems()).isEmpty();
+    run.breaks(null);
+    awaitTrainer(1);
+    eventually(() -> assertThat(status().reason()).isEqualTo("Creating"));
+  }
+
+  @Test
+  void isDoneOnlyWhenTheDeliveryIsRead() {
+    submit();
+    awaitTrainer(1);
+    runPod(1);
+    run.says(RunReading.of(null, null).unreachable("connection refused"));
+    endPod(1, 0, "");
+    eventually(() -> assertThat(status().reason()).isEqualTo("StorageUnreachable"));
+    assertThat(Conditions.isTerminal(job().get())).isFalse();
+    run.says(delivered());
+    awaitPhase(Phase.Complete);
+    assertThat(jobs().list().getItems()).hasSize(1);
+  }
+
+  @Test
+  void failsOnASpecThatTheApiServerDidNotCheck() {
+    submit(FineTuneJobs.ofModel("ftp://models/llama"));
+    awaitPhase(Phase.Failed);
+    assertThat(status().reason()).isEqualTo("SpecInvalid");
+    assertThat(Conditions.find(job().get(), ConditionType.Failed).orElseThrow().message())
+        .contains("spec.model");
+    assertThat(jobs().list().getItems()).isEmpty();
+  }
 }
