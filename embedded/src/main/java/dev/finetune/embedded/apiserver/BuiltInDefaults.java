@@ -76,6 +76,9 @@ final class BuiltInDefaults {
 
   private static void job(ObjectNode job) {
     ObjectNode spec = objectAt(job, "spec");
+    if (!job.has("status")) {
+      job.putObject("status");
+    }
     String uid = job.path("metadata").path("uid").asText();
     String name = job.path("metadata").path("name").asText();
     if (!spec.has("parallelism")) {
