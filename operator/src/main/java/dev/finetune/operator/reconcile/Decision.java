@@ -1,5 +1,6 @@
 package dev.finetune.operator.reconcile;
 
+import dev.finetune.operator.dependent.KueueWorkload;
 import dev.finetune.operator.status.Situation;
 import java.time.Duration;
 import java.util.Optional;
@@ -14,6 +15,10 @@ sealed interface Decision {
 
   /** Let the Job with this number go on. */
   record ResumeJob(int number, Situation situation) implements Decision {}
+
+  /** Have Kueue stop the Job in its queue, or let it run. */
+  record SetWorkloadActive(KueueWorkload workload, boolean active, Situation situation)
+      implements Decision {}
 
   /** Look again later. */
   record Wait(Situation situation, Duration recheck) implements Decision {}

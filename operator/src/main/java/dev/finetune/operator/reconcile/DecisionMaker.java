@@ -71,6 +71,7 @@ final class DecisionMaker {
           new Decision.Wait(SuspensionPolicy.stopped(), polling.idleInterval());
       case Decision.SuspendJob _,
           Decision.ResumeJob _,
+          Decision.SetWorkloadActive _,
           Decision.Finish _,
           Decision.RemoveObjects _,
           Decision.Rest _ ->

@@ -7,6 +7,8 @@ import dev.finetune.operator.api.FineTuneJob;
 import dev.finetune.operator.config.OperatorConfig;
 import dev.finetune.operator.dependent.CreateResult;
 import dev.finetune.operator.dependent.JobActions;
+import dev.finetune.operator.dependent.KueueWorkload;
+import dev.finetune.operator.dependent.KueueWorkloads;
 import dev.finetune.operator.dependent.StatusWriter;
 import dev.finetune.operator.desired.Labels;
 import dev.finetune.operator.progress.RunReader;
@@ -60,6 +62,7 @@ public class FineTuneJobReconciler implements Reconciler<FineTuneJob> {
   private final Observer observer;
   private final DecisionMaker decisions;
   private final JobActions actions;
+  private final KueueWorkloads workloads;
   private final StatusWriter writer;
   private final StatusFactory statuses;
   private final ProgressFactory progress;
@@ -71,6 +74,7 @@ public class FineTuneJobReconciler implements Reconciler<FineTuneJob> {
     this.observer = new Observer(client, reader, config, clock);
     this.decisions = new DecisionMaker(config);
     this.actions = new JobActions(client, config);
+    this.workloads = new KueueWorkloads(client);
     this.writer = new StatusWriter(client);
     this.statuses = new StatusFactory(clock);
     this.progress = new ProgressFactory(clock, config.polling().progressWriteInterval());
@@ -135,6 +139,13 @@ public class FineTuneJobReconciler implements Reconciler<FineTuneJob> {
           suspend(observation, number, true, situation);
       case Decision.ResumeJob(int number, Situation situation) ->
           suspend(observation, number, false, situation);
+      case Decision.SetWorkloadActive(
+              KueueWorkload workload,
+              boolean active,
+              Situation situation) -> {
+        workloads.setActive(observation.job().getMetadata().getNamespace(), workload, active);
+        yield new Outcome(observation, Optional.of(situation), Optional.of(interval));
+      }
       case Decision.Wait(Situation situation, Duration recheck) ->
           new Outcome(observation, Optional.of(situation), Optional.of(recheck));
       case Decision.Finish(Situation situation) ->

@@ -3,6 +3,7 @@ package dev.finetune.operator.reconcile;
 import dev.finetune.api.run.Delivery;
 import dev.finetune.api.run.Head;
 import dev.finetune.operator.api.FineTuneJob;
+import dev.finetune.operator.dependent.KueueWorkload;
 import dev.finetune.operator.desired.Labels;
 import dev.finetune.operator.progress.RunReading;
 import io.fabric8.kubernetes.api.model.Pod;
@@ -12,6 +13,7 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Everything that a decision is made from.
@@ -22,6 +24,7 @@ import java.util.Optional;
  * @param run what object storage says
  * @param violations rules that the spec breaks, each with the path of its field
  * @param now the time
+ * @param workload what Kueue keeps of the last Job, if that was of interest and there is one
  */
 record Observation(
     FineTuneJob job,
@@ -29,7 +32,19 @@ record Observation(
     List<Pod> pods,
     RunReading run,
     List<String> violations,
-    Instant now) {
+    Instant now,
+    @Nullable KueueWorkload workload) {
+  /** Observes a job outside of a queue. */
+  Observation(
+      FineTuneJob job,
+      List<Job> jobs,
+      List<Pod> pods,
+      RunReading run,
+      List<String> violations,
+      Instant now) {
+    this(job, jobs, pods, run, violations, now, null);
+  }
+
   Observation {
     jobs = jobs.stream().sorted(Comparator.comparingInt(Labels::number)).toList();
     pods =
@@ -65,6 +80,6 @@ record Observation(
     List<Job> all = new ArrayList<>(jobs);
     all.removeIf(job -> Labels.number(job) == Labels.number(changed));
     all.add(changed);
-    return new Observation(job, all, pods, run, violations, now);
+    return new Observation(job, all, pods, run, violations, now, workload);
   }
 }

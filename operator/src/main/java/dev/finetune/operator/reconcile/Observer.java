@@ -5,6 +5,8 @@ import dev.finetune.api.spec.Violation;
 import dev.finetune.api.status.AttemptStatus;
 import dev.finetune.operator.api.FineTuneJob;
 import dev.finetune.operator.config.OperatorConfig;
+import dev.finetune.operator.dependent.KueueWorkload;
+import dev.finetune.operator.dependent.KueueWorkloads;
 import dev.finetune.operator.desired.Labels;
 import dev.finetune.operator.progress.RunReader;
 import dev.finetune.operator.progress.RunReading;
@@ -16,20 +18,24 @@ import io.javaoperatorsdk.operator.api.reconciler.Context;
 import java.time.Clock;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
 
 /** Gathers what a decision is made from. It changes nothing. */
 final class Observer {
   private final KubernetesClient client;
+  private final KueueWorkloads workloads;
   private final RunReader reader;
   private final Duration interval;
   private final Clock clock;
 
   Observer(KubernetesClient client, RunReader reader, OperatorConfig config, Clock clock) {
     this.client = client;
+    this.workloads = new KueueWorkloads(client);
     this.reader = reader;
     this.interval = config.polling().interval();
     this.clock = clock;
@@ -44,7 +50,8 @@ final class Observer {
         context.getSecondaryResources(Pod.class).stream()
             .filter(pod -> uids.stream().anyMatch(uid -> Labels.isOwned(pod, uid)))
             .toList();
-    return new Observation(job, jobs, pods, read(job, jobs), violations(job), clock.instant());
+    return new Observation(
+        job, jobs, pods, read(job, jobs), violations(job), clock.instant(), workload(job, jobs));
   }
 
   private List<Job> jobs(FineTuneJob job, Context<FineTuneJob> context) {
@@ -81,6 +88,14 @@ final class Observer {
     AttemptStatus last = job.getStatus().attempts().getLast();
     boolean there = jobs.stream().anyMatch(child -> Labels.number(child) == last.number());
     return last.endTime() != null || there ? Optional.empty() : Optional.of(last);
+  }
+
+  private @Nullable KueueWorkload workload(FineTuneJob job, List<Job> jobs) {
+    return jobs.stream()
+        .max(Comparator.comparingInt(Labels::number))
+        .filter(last -> SuspensionPolicy.concernsWorkload(job, last))
+        .flatMap(workloads::find)
+        .orElse(null);
   }
 
   private RunReading read(FineTuneJob job, List<Job> jobs) {

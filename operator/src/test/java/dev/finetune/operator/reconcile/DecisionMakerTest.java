@@ -45,6 +45,7 @@ class DecisionMakerTest {
       case Decision.CreateJob(_, Situation situation) -> situation;
       case Decision.SuspendJob(_, Situation situation) -> situation;
       case Decision.ResumeJob(_, Situation situation) -> situation;
+      case Decision.SetWorkloadActive(_, _, Situation situation) -> situation;
       case Decision.Wait(Situation situation, _) -> situation;
       case Decision.Finish(Situation situation) -> situation;
       case Decision.RemoveObjects _, Decision.Rest _ -> throw new AssertionError(decision);

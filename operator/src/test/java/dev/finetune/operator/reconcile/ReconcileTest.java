@@ -20,7 +20,9 @@ import dev.finetune.operator.status.Conditions;
 import io.fabric8.crdv2.generator.CRDGenerator;
 import io.fabric8.kubernetes.api.model.ConfigMap;
 import io.fabric8.kubernetes.api.model.ContainerStateBuilder;
+import io.fabric8.kubernetes.api.model.GenericKubernetesResource;
 import io.fabric8.kubernetes.api.model.NamespaceBuilder;
+import io.fabric8.kubernetes.api.model.ObjectMetaBuilder;
 import io.fabric8.kubernetes.api.model.Pod;
 import io.fabric8.kubernetes.api.model.PodBuilder;
 import io.fabric8.kubernetes.api.model.batch.v1.Job;
@@ -69,7 +71,7 @@ class ReconcileTest {
         .customResourceClasses(FineTuneJob.class)
         .inOutputDir(crds.toFile())
         .generate();
-    server = EmbeddedApiServer.start(0, crds);
+    server = EmbeddedApiServer.start(0, crds, Path.of("src/test/resources/kueue"));
     try (KubernetesClient client = server.client()) {
       client
           .resource(
@@ -514,5 +516,49 @@ class ReconcileTest {
     assertThat(Conditions.find(job().get(), ConditionType.Failed).orElseThrow().message())
         .contains("spec.model");
     assertThat(jobs().list().getItems()).isEmpty();
+  }
+
+  @Test
+  void stopsAndResumesAJobInAQueueThroughItsWorkload() {
+    FineTuneJob queued = FineTuneJobs.minimal();
+    queued.getMetadata().setLabels(Map.of(Labels.QUEUE, "gpu"));
+    submit(queued);
+    awaitTrainer(1);
+    assertThat(trainer(1).get().getSpec().getSuspend()).isTrue();
+    eventually(() -> assertThat(status().reason()).isEqualTo("QuotaPending"));
+    assertThat(status().queue()).isEqualTo("gpu");
+    admit();
+    runPod(1);
+    awaitPhase(Phase.Running);
+    suspend(true);
+    eventually(() -> assertThat((Boolean) workload().get("spec", "active")).isFalse());
+    awaitPhase(Phase.Suspended);
+    assertThat(trainer(1).get().getSpec().getSuspend()).isFalse();
+    suspend(false);
+    eventually(() -> assertThat((Boolean) workload().get("spec", "active")).isTrue());
+  }
+
+  /** Plays Kueue: makes the Workload of the Job, admits it and starts the Job. */
+  private void admit() {
+    GenericKubernetesResource workload = new GenericKubernetesResource();
+    workload.setApiVersion("kueue.x-k8s.io/v1beta1");
+    workload.setKind("Workload");
+    workload.setMetadata(
+        new ObjectMetaBuilder()
+            .withName("job-alpaca-1")
+            .withNamespace(NAMESPACE)
+            .addToLabels("kueue.x-k8s.io/job-uid", trainer(1).get().getMetadata().getUid())
+            .build());
+    workload.setAdditionalProperty("spec", Map.of("active", true));
+    client.resource(workload).create();
+    trainer(1).edit(now -> new JobBuilder(now).editSpec().withSuspend(false).endSpec().build());
+  }
+
+  private GenericKubernetesResource workload() {
+    return client
+        .genericKubernetesResources("kueue.x-k8s.io/v1beta1", "Workload")
+        .inNamespace(NAMESPACE)
+        .withName("job-alpaca-1")
+        .get();
   }
 }
