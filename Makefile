@@ -37,10 +37,10 @@ local: build ## Leave API server, object store and operator running in one proce
 
 .PHONY: image
 image: tools ## Build the trainer and operator images as archives, without Docker
-	@e2e/image
+	@images/build >/dev/null
 
 .PHONY: e2e
-e2e: build ## Train on a real single-node Kubernetes
+e2e: tools ## Train on a real single-node Kubernetes
 	@e2e/run
 
 .PHONY: format
