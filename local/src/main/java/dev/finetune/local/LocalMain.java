@@ -34,8 +34,15 @@ public final class LocalMain {
   /** Runs the program. */
   public static void main(String[] arguments) {
     CommandLine line = new CommandLine(new LocalMain());
-    int exit = line.execute(arguments);
-    System.exit(exit);
+    line.setExecutionExceptionHandler(
+        (failure, command, parsed) -> {
+          if (!(failure instanceof IOException)) {
+            throw failure;
+          }
+          System.err.println("local: " + failure.getMessage());
+          return 1;
+        });
+    System.exit(line.execute(arguments));
   }
 
   /** Leaves the stack running. */

@@ -10,6 +10,7 @@ import java.net.http.HttpResponse;
 import java.net.http.HttpResponse.BodyHandlers;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 
 /** What {@code kubectl get -o wide} prints, for machines without kubectl. */
 final class ResourceTable {
@@ -44,7 +45,7 @@ final class ResourceTable {
     List<String> header = new ArrayList<>();
     table
         .path("columnDefinitions")
-        .forEach(c -> header.add(c.path("name").asText().toUpperCase(java.util.Locale.ROOT)));
+        .forEach(c -> header.add(c.path("name").asText().toUpperCase(Locale.ROOT)));
     rows.add(header);
     for (JsonNode row : table.path("rows")) {
       List<String> cells = new ArrayList<>();

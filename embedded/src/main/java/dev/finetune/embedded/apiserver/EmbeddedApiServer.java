@@ -9,10 +9,12 @@ import io.fabric8.kubernetes.client.KubernetesClientBuilder;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Clock;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -139,11 +141,11 @@ public final class EmbeddedApiServer implements AutoCloseable {
         new ApiRequest(
             "POST",
             List.of(path.substring(1).split("/")),
-            java.util.Map.of(),
+            Map.of(),
             "application/yaml",
             "application/json",
             "embedded",
-            body.getBytes(java.nio.charset.StandardCharsets.UTF_8));
+            body.getBytes(StandardCharsets.UTF_8));
     ObjectNode created = api.create(request, request.target(types));
     if (created.path("metadata").path("uid").isMissingNode()) {
       throw new IllegalStateException("the object was not stored: " + path);

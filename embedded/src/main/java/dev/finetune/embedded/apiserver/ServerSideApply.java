@@ -6,6 +6,8 @@ import dev.finetune.embedded.apiserver.ManagedFields.Entry;
 import dev.finetune.embedded.apiserver.ManagedFields.Owner;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Server-side apply: lays an applied object over the live one, removes what the manager no longer
@@ -55,8 +57,7 @@ final class ServerSideApply {
       others = managed.takenFromOthers(owner, taken);
     }
     ObjectNode merged = live.deepCopy();
-    FieldSet before =
-        managed.find(owner).map(Entry::fields).orElse(new FieldSet(java.util.Set.of()));
+    FieldSet before = managed.find(owner).map(Entry::fields).orElse(new FieldSet(Set.of()));
     removeGone(merged, before.minus(wanted), others, wanted);
     merged = structure.merge(merged, withoutManagedFields(applied));
     others.with(owner, type.apiVersion(), time, wanted).writeTo(merged);
@@ -94,9 +95,7 @@ final class ServerSideApply {
     return conflicts;
   }
 
-  private static boolean differs(
-      @org.jspecify.annotations.Nullable JsonNode live,
-      @org.jspecify.annotations.Nullable JsonNode applied) {
+  private static boolean differs(@Nullable JsonNode live, @Nullable JsonNode applied) {
     return live == null || !live.equals(applied);
   }
 

@@ -2,11 +2,15 @@ package dev.finetune.embedded.apiserver;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.LongNode;
+import com.fasterxml.jackson.databind.node.MissingNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import com.fasterxml.jackson.databind.node.TextNode;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.format.DateTimeParseException;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Function;
 
@@ -55,7 +59,7 @@ final class Tables {
   }
 
   private List<Cell> cells(ResourceType type) {
-    List<Cell> cells = new java.util.ArrayList<>();
+    List<Cell> cells = new ArrayList<>();
     cells.add(cell("Name", "string", object -> object.path("metadata").path("name")));
     boolean age = type.columns().isEmpty();
     for (ResourceType.Column column : type.columns()) {
@@ -103,7 +107,7 @@ final class Tables {
 
   private JsonNode custom(ResourceType.Column column, JsonNode value) {
     if (value.isMissingNode() || value.isNull()) {
-      return com.fasterxml.jackson.databind.node.MissingNode.getInstance();
+      return MissingNode.getInstance();
     }
     return switch (column.type()) {
       case "date" -> ago(value);
@@ -195,10 +199,10 @@ final class Tables {
   }
 
   private static JsonNode text(String text) {
-    return com.fasterxml.jackson.databind.node.TextNode.valueOf(text);
+    return TextNode.valueOf(text);
   }
 
   private static JsonNode number(long value) {
-    return com.fasterxml.jackson.databind.node.LongNode.valueOf(value);
+    return LongNode.valueOf(value);
   }
 }

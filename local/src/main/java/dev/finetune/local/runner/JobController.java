@@ -17,6 +17,7 @@ import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.UUID;
+import org.jspecify.annotations.Nullable;
 
 /** Makes and deletes the pods of a Job and writes its status, as {@link JobStep} decides. */
 final class JobController {
@@ -191,7 +192,7 @@ final class JobController {
     status.setConditions(conditions);
   }
 
-  private static @org.jspecify.annotations.Nullable Integer orNull(int number) {
+  private static @Nullable Integer orNull(int number) {
     return number == 0 ? null : number;
   }
 

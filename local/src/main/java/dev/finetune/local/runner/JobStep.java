@@ -8,6 +8,8 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What the Job controller does next with one Job: a pure function of the Job and its pods.
@@ -108,7 +110,7 @@ record JobStep(
         .findFirst();
   }
 
-  static int orZero(@org.jspecify.annotations.Nullable Integer number) {
+  static int orZero(@Nullable Integer number) {
     return number == null ? 0 : number;
   }
 
@@ -118,8 +120,7 @@ record JobStep(
         .map(target -> End.failed(target.getReason(), target.getMessage()));
   }
 
-  private static java.util.function.Supplier<Optional<End>> endOf(
-      Job job, int failed, int succeeded, Instant now) {
+  private static Supplier<Optional<End>> endOf(Job job, int failed, int succeeded, Instant now) {
     return () -> {
       if (succeeded >= completions(job)) {
         return Optional.of(
