@@ -20,22 +20,27 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Option;
 
 /** The options by which commands other than {@code run} name a model and an adapter. */
 final class BaseModelOptions {
+  private static final Pattern SCHEME = Pattern.compile("(file|s3|pvc):");
+
   @Option(
       names = "--model",
       required = true,
       paramLabel = "URI",
-      description = "The base model: a folder in the Hugging Face layout or a .gguf file.")
+      description =
+          "The base model, a URI or a path: a folder in the Hugging Face layout or a .gguf file.")
   private String model = "";
 
   @Option(
       names = "--adapter",
       paramLabel = "URI",
-      description = "Folder of an adapter; without it the base model alone is used.")
+      description =
+          "Folder of an adapter, a URI or a path; without it the base model alone is used.")
   private @Nullable String adapter;
 
   @Option(
@@ -109,8 +114,13 @@ final class BaseModelOptions {
     return adapter;
   }
 
-  /** Brings a file or folder to the disk, with S3 settings from the environment. */
-  static Path fetch(String option, String uri) {
+  /**
+   * Brings a file or folder to the disk, with S3 settings from the environment.
+   *
+   * @param place a URI, or a path
+   */
+  static Path fetch(String option, String place) {
+    String uri = SCHEME.matcher(place).lookingAt() ? place : "file:" + place;
     Map<String, String> variables = System.getenv();
     Environment environment = new Environment(variables);
     Storage anywhere = new Storage(uri, null, region(variables), null, null, null);

@@ -48,9 +48,7 @@ final class EvaluateCommand implements Callable<Integer> {
     if (maxLength < 2) {
       throw new InvalidConfiguration("--max-length: must be at least 2, was " + maxLength);
     }
-    Path file =
-        BaseModelOptions.fetch(
-            "--data", data.startsWith("s3:") || data.startsWith("file:") ? data : "file:" + data);
+    Path file = BaseModelOptions.fetch("--data", data);
     try (BaseModelOptions.Loaded loaded = models.load()) {
       ExampleSet rows =
           new ExampleReader(
