@@ -1,6 +1,7 @@
 package dev.finetune.trainer.recipe;
 
-import dev.finetune.api.run.ExitCode;
+import java.io.PrintWriter;
+import java.nio.charset.StandardCharsets;
 import java.util.concurrent.Callable;
 import java.util.logging.Level;
 import java.util.logging.Logger;
@@ -41,13 +42,14 @@ public final class Main implements Callable<Integer> {
     // Held, since a logger that nobody holds loses its level.
     LIBRARIES.setLevel(Level.WARNING);
     StopRequest stop = StopRequest.onSignals();
-    int status = run(stop, arguments);
+    int status = run(stop, new PrintWriter(System.err, true, StandardCharsets.UTF_8), arguments);
     stop.ended(status);
     System.exit(status);
   }
 
-  static int run(StopRequest stop, String... arguments) {
+  static int run(StopRequest stop, PrintWriter errors, String... arguments) {
     return new CommandLine(new Main(), new Commands(stop))
+        .setErr(errors)
         .setExecutionExceptionHandler(Main::explain)
         .execute(arguments);
   }
@@ -65,7 +67,7 @@ public final class Main implements Callable<Integer> {
   @Override
   public Integer call() {
     spec.commandLine().usage(spec.commandLine().getErr());
-    return ExitCode.DONE.code() + CommandLine.ExitCode.USAGE;
+    return CommandLine.ExitCode.USAGE;
   }
 
   /** Gives commands the request to stop. */
