@@ -34,7 +34,11 @@ import io.fabric8.kubernetes.client.dsl.FilterWatchListDeletable;
 import io.fabric8.kubernetes.client.dsl.Resource;
 import io.fabric8.kubernetes.client.dsl.ScalableResource;
 import io.javaoperatorsdk.operator.Operator;
+import io.javaoperatorsdk.operator.api.reconciler.BaseControl;
+import io.javaoperatorsdk.operator.api.reconciler.Context;
+import io.javaoperatorsdk.operator.api.reconciler.UpdateControl;
 import java.io.IOException;
+import java.lang.reflect.Proxy;
 import java.nio.file.Path;
 import java.time.Clock;
 import java.time.Duration;
@@ -42,6 +46,7 @@ import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.function.Predicate;
 import org.awaitility.core.ThrowingRunnable;
 import org.junit.jupiter.api.AfterAll;
@@ -104,18 +109,21 @@ class ReconcileTest {
                     .withKubernetesClient(operatorClient)
                     .checkingCRDAndValidateLocalModel(false)
                     .withCloseClientOnStop(false));
-    operator.register(
-        new FineTuneJobReconciler(
-            operatorClient,
-            run,
-            Settings.with(
-                Map.of(
-                    "polling.interval", "PT0.1S",
-                    "polling.idle-interval", "PT0.3S",
-                    "polling.progress-write-interval", "PT1S",
-                    "retry.initial-back-off", "PT0.1S")),
-            Clock.systemUTC()));
+    operator.register(reconciler());
     operator.start();
+  }
+
+  private FineTuneJobReconciler reconciler() {
+    return new FineTuneJobReconciler(
+        operatorClient,
+        run,
+        Settings.with(
+            Map.of(
+                "polling.interval", "PT0.1S",
+                "polling.idle-interval", "PT0.3S",
+                "polling.progress-write-interval", "PT1S",
+                "retry.initial-back-off", "PT0.1S")),
+        Clock.systemUTC());
   }
 
   @AfterEach
@@ -560,5 +568,33 @@ class ReconcileTest {
         .inNamespace(NAMESPACE)
         .withName("job-alpaca-1")
         .get();
+  }
+
+  @Test
+  void looksAgainAtOnceWhenTheAnswerToAStatusWriteHasANewerSpec() {
+    operator.stop();
+    FineTuneJob seen = submit(FineTuneJobs.with(true, null, "http://store.example:9000"));
+    UpdateControl<FineTuneJob> unchanged = reconciler().reconcile(seen, nothingElse());
+    assertThat(unchanged.getScheduleDelay()).hasValue(300L);
+    seen.setStatus(null);
+    suspend(false);
+    UpdateControl<FineTuneJob> changed = reconciler().reconcile(seen, nothingElse());
+    assertThat(changed.isNoUpdate()).isTrue();
+    assertThat(changed.getScheduleDelay()).hasValue(BaseControl.INSTANT_RESCHEDULE);
+  }
+
+  /** A context in which the job has neither Jobs nor pods. */
+  @SuppressWarnings("unchecked")
+  private static Context<FineTuneJob> nothingElse() {
+    return (Context<FineTuneJob>)
+        Proxy.newProxyInstance(
+            ReconcileTest.class.getClassLoader(),
+            new Class<?>[] {Context.class},
+            (_, method, _) -> {
+              if (method.getName().equals("getSecondaryResources")) {
+                return Set.of();
+              }
+              throw new UnsupportedOperationException(method.getName());
+            });
   }
 }
