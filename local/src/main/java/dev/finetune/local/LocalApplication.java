@@ -1,6 +1,8 @@
 package dev.finetune.local;
 
+import io.javaoperatorsdk.operator.Operator;
 import io.quarkus.runtime.QuarkusApplication;
+import jakarta.inject.Inject;
 import java.util.concurrent.Callable;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
@@ -13,6 +15,14 @@ import org.jspecify.annotations.Nullable;
 public final class LocalApplication implements QuarkusApplication {
   private static final AtomicReference<Callable<Integer>> WORK = new AtomicReference<>(() -> 0);
   private static final AtomicInteger EXIT = new AtomicInteger(1);
+
+  private final Operator operator;
+
+  /** Made by Quarkus, with the operator that it has configured. */
+  @Inject
+  LocalApplication(Operator operator) {
+    this.operator = operator;
+  }
 
   /** Says what is to be done once the operator runs. */
   static void work(Callable<Integer> work) {
@@ -34,6 +44,12 @@ public final class LocalApplication implements QuarkusApplication {
 
   @Override
   public int run(String... arguments) throws Exception {
-    return WORK.get().call();
+    // With an application of its own, Quarkus leaves start and stop of the operator to it.
+    operator.start();
+    try {
+      return WORK.get().call();
+    } finally {
+      operator.stop();
+    }
   }
 }

@@ -166,9 +166,12 @@ final class Tables {
   }
 
   private static JsonNode jobStatus(JsonNode job) {
-    for (JsonNode condition : job.at("/status/conditions")) {
-      if (condition.path("status").asText().equals("True")) {
-        return condition.path("type");
+    for (String type : List.of("Complete", "Failed", "Suspended", "FailureTarget")) {
+      for (JsonNode condition : job.at("/status/conditions")) {
+        if (condition.path("type").asText().equals(type)
+            && condition.path("status").asText().equals("True")) {
+          return text(type);
+        }
       }
     }
     return text("Running");
