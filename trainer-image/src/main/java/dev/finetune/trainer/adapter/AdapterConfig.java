@@ -131,6 +131,14 @@ public record AdapterConfig(
       throw new UnsupportedModel(
           file + ": expected an adapter of peft_type LORA, was '" + type + "'");
     }
+    requireText(file, json, "task_type", "CAUSAL_LM");
+    requireText(file, json, "bias", "none");
+    JsonNode start = json.path("init_lora_weights");
+    if (start.isTextual() && !start.asText().equals("gaussian")) {
+      // PiSSA and its like change the weights of the base model as well.
+      throw new UnsupportedModel(
+          file + ": init_lora_weights '" + start.asText() + "' is not supported");
+    }
     JsonNode targets = json.path("target_modules");
     return new AdapterConfig(
         json.path("base_model_name_or_path").asText(),
@@ -140,6 +148,14 @@ public record AdapterConfig(
         json.path("lora_dropout").asDouble(),
         targets.isTextual() ? targets.asText() : "",
         texts(file, targets));
+  }
+
+  private static void requireText(Path file, JsonNode json, String key, String expected) {
+    JsonNode value = json.path(key);
+    if (!value.isMissingNode() && !value.isNull() && !value.asText().equals(expected)) {
+      throw new UnsupportedModel(
+          "%s: %s %s is not supported, use %s".formatted(file, key, value, expected));
+    }
   }
 
   private static JsonNode parse(Path file) {

@@ -1,5 +1,6 @@
 package dev.finetune.trainer.engine;
 
+import ai.djl.engine.EngineException;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
@@ -9,6 +10,7 @@ import ai.djl.pytorch.engine.PtSymbolBlock;
 import ai.djl.pytorch.jni.IValue;
 import ai.djl.pytorch.jni.IValueUtils;
 import ai.djl.pytorch.jni.JniUtils;
+import dev.finetune.trainer.failure.OutOfMemory;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
@@ -17,6 +19,7 @@ import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Locale;
 import java.util.concurrent.atomic.AtomicLong;
 
 /**
@@ -144,6 +147,8 @@ public final class Engine implements AutoCloseable {
   /**
    * Runs a kernel that returns one tensor.
    *
+   * @throws OutOfMemory if libtorch cannot allocate its result
+   *
    * @param arguments tensors, arrays of tensors, longs, arrays of longs, doubles or booleans
    */
   Tensor call(Scope scope, String kernel, Object... arguments) {
@@ -184,6 +189,8 @@ public final class Engine implements AutoCloseable {
         values[i] = value(arguments[i]);
       }
       return IValueUtils.runMethod(block, kernel, values);
+    } catch (EngineException e) {
+      throw outOfMemory(e) ? new OutOfMemory("out of memory in libtorch, kernel " + kernel, e) : e;
     } finally {
       for (IValue value : values) {
         if (value != null) {
@@ -191,6 +198,13 @@ public final class Engine implements AutoCloseable {
         }
       }
     }
+  }
+
+  private static boolean outOfMemory(EngineException error) {
+    String text = String.valueOf(error.getMessage()).toLowerCase(Locale.ROOT);
+    return text.contains("can't allocate memory")
+        || text.contains("bad_alloc")
+        || text.contains("out of memory");
   }
 
   private static IValue value(Object argument) {

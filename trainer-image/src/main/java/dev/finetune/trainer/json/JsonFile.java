@@ -8,6 +8,7 @@ import com.fasterxml.jackson.core.StreamReadFeature;
 import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.ObjectReader;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import dev.finetune.trainer.failure.UnreadableData;
 import java.io.IOException;
@@ -41,8 +42,9 @@ public final class JsonFile {
                   .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
                   .disable(StreamReadFeature.INCLUDE_SOURCE_IN_LOCATION)
                   .build())
-          .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
           .build();
+  private static final ObjectReader WHOLE =
+      MAPPER.reader().with(DeserializationFeature.FAIL_ON_TRAILING_TOKENS);
 
   private JsonFile() {}
 
@@ -83,7 +85,7 @@ public final class JsonFile {
   public static JsonNode parse(String source, String text) {
     JsonNode node;
     try {
-      node = MAPPER.readTree(text);
+      node = WHOLE.readTree(text);
     } catch (JsonProcessingException e) {
       throw broken(source, e);
     }

@@ -1,10 +1,8 @@
 package dev.finetune.trainer.recipe;
 
-import ai.djl.engine.EngineException;
 import dev.finetune.api.run.ExitCode;
 import dev.finetune.api.spec.InvalidJobException;
 import dev.finetune.trainer.failure.TrainingFailure;
-import java.util.Locale;
 
 /** How any end of a run short of an adapter is told: a message for a person and an exit status. */
 record Failures(int exitStatus, String message, boolean bug) {
@@ -18,20 +16,9 @@ record Failures(int exitStatus, String message, boolean bug) {
       case InvalidJobException invalid ->
           new Failures(ExitCode.INVALID.code(), text(invalid), false);
       case OutOfMemoryError error ->
-          new Failures(
-              ExitCode.OUT_OF_MEMORY.code(), "out of memory in Java: " + text(error), false);
-      case EngineException error when outOfMemory(error) ->
-          new Failures(
-              ExitCode.OUT_OF_MEMORY.code(), "out of memory in libtorch: " + text(error), false);
+          new Failures(ExitCode.OUT_OF_MEMORY.code(), "out of memory: " + text(error), false);
       default -> new Failures(CRASHED, "bug of the trainer: " + thrown, true);
     };
-  }
-
-  private static boolean outOfMemory(EngineException error) {
-    String text = text(error).toLowerCase(Locale.ROOT);
-    return text.contains("can't allocate memory")
-        || text.contains("bad_alloc")
-        || text.contains("out of memory");
   }
 
   private static String text(Throwable thrown) {

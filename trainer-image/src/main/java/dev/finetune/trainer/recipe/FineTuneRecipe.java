@@ -8,6 +8,7 @@ import dev.finetune.api.run.StorageLayout;
 import dev.finetune.api.spec.FineTuneJobFile;
 import dev.finetune.api.spec.FineTuneJobSpec;
 import dev.finetune.trainer.failure.Fenced;
+import dev.finetune.trainer.failure.OutOfMemory;
 import dev.finetune.trainer.progress.Console;
 import dev.finetune.trainer.progress.ProgressReporter;
 import dev.finetune.trainer.run.Claim;
@@ -91,19 +92,32 @@ final class FineTuneRecipe {
     console.say("Attempt %d of %s", run.attempt(), run.location());
     try {
       reporter.starting();
-      Inputs inputs = Inputs.fetch(job.spec(), settings, environment, console);
-      RunRecord record = run.freeze(inputs.record(job.spec()));
-      try (Session session = Session.open(job.spec(), inputs, record, console)) {
-        return new TrainingLoop(
-                job.spec(), run, session, new TrainingLoop.Outlets(console, reporter, options.metrics()), environment.work(), stop)
-            .run();
-      }
+      return train(run, settings, reporter);
     } catch (Fenced e) {
       throw e;
-    } catch (RuntimeException | Error e) {
-      reporter.ended(Progress.State.FAILED, null, Failures.of(e).message());
-      run.release();
-      throw e;
+    } catch (RuntimeException e) {
+      throw failed(run, reporter, e);
+    } catch (OutOfMemoryError e) {
+      throw failed(run, reporter, new OutOfMemory("out of memory: " + e.getMessage(), e));
     }
+  }
+
+  private ExitCode train(Run run, StorageSettings settings, ProgressReporter reporter) {
+    try (Inputs inputs = Inputs.fetch(job.spec(), settings, environment, console)) {
+      RunRecord record = run.freeze(inputs.record(job.spec()));
+      try (Session session = Session.open(job.spec(), inputs, record, console)) {
+        TrainingLoop.Outlets outlets =
+            new TrainingLoop.Outlets(console, reporter, options.metrics());
+        return new TrainingLoop(job.spec(), run, session, outlets, environment.work(), stop)
+            .run();
+      }
+    }
+  }
+
+  private static RuntimeException failed(
+      Run run, ProgressReporter reporter, RuntimeException cause) {
+    reporter.ended(Progress.State.FAILED, null, Failures.of(cause).message());
+    run.release();
+    return cause;
   }
 }

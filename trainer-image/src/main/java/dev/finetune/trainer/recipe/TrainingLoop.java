@@ -26,6 +26,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
@@ -171,7 +172,7 @@ final class TrainingLoop {
     double seconds = (System.nanoTime() - start) / 1e9;
     String word =
         String.format(
-            java.util.Locale.ROOT, "asked to stop; step %d is saved in %.1f s", state.step(), seconds);
+            Locale.ROOT, "asked to stop; step %d is saved in %.1f s", state.step(), seconds);
     outlets.console().say("%s", word);
     outlets.reporter().ended(Progress.State.YIELDED, null, word);
     run.release();
@@ -179,15 +180,16 @@ final class TrainingLoop {
   }
 
   private ExitCode deliver(int total) {
+    Double before = state.evalLossBefore();
     Double after = null;
     if (!session.heldOut().isEmpty()) {
       outlets.reporter().evaluating();
       after = session.trainer().evaluate(session.heldOut());
-      outlets
-          .console()
-          .say("Held-out loss: %.4f before, %.4f after", state.evalLossBefore(), after);
+      if (before != null) {
+        outlets.console().say("Held-out loss: %.4f before, %.4f after", before, after);
+      }
     }
-    RunResult result = new RunResult(total, state.loss(), state.evalLossBefore(), after);
+    RunResult result = new RunResult(total, state.loss(), before, after);
     Delivery delivery = run.deliver(adapterFiles(result), result);
     String location = run.location() + delivery.folder();
     outlets.reporter().ended(Progress.State.DONE, after, "delivered " + location);

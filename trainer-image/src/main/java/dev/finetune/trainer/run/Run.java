@@ -9,7 +9,6 @@ import dev.finetune.api.run.StorageLayout;
 import dev.finetune.trainer.failure.Fenced;
 import dev.finetune.trainer.failure.InvalidConfiguration;
 import dev.finetune.trainer.failure.StorageUnreachable;
-import dev.finetune.trainer.storage.ConditionalWrite;
 import dev.finetune.trainer.storage.ConditionalWriteProbe;
 import dev.finetune.trainer.storage.ObjectStore;
 import dev.finetune.trainer.storage.StoredObject;
@@ -46,24 +45,15 @@ import org.jspecify.annotations.Nullable;
  */
 public final class Run {
   private final RunFolder folder;
-  private final HeadFile headFile;
+  private final OwnedHead head;
   private final MetricsWriter metrics;
-  private final String owner;
   private final int attempt;
-  private final Object headLock = new Object();
-
-  private volatile HeadVersion current;
-  private Instant heartbeatWritten;
-  private volatile @Nullable String fence;
   private volatile boolean progressOutage;
 
-  private Run(RunFolder folder, HeadFile headFile, HeadVersion claimed) {
+  private Run(RunFolder folder, OwnedHead head) {
     this.folder = folder;
-    this.headFile = headFile;
-    this.current = claimed;
-    this.owner = claimed.head().owner();
-    this.attempt = claimed.head().attempt();
-    this.heartbeatWritten = claimed.head().heartbeat();
+    this.head = head;
+    this.attempt = head.attempt();
     this.metrics = new MetricsWriter(folder, attempt);
   }
 
@@ -95,7 +85,7 @@ public final class Run {
           Head next = claimed(seen, request.owner(), attempt, now);
           switch (headFile.swap(seen.orElse(null), next)) {
             case HeadFile.Swap.Done(HeadVersion version) -> {
-              return new Claim.Claimed(new Run(folder, headFile, version));
+              return new Claim.Claimed(new Run(folder, new OwnedHead(folder, headFile, version)));
             }
             case HeadFile.Swap.Lost(Optional<HeadVersion> winner) -> seen = winner;
           }
@@ -116,7 +106,7 @@ public final class Run {
 
   /** Returns the head as it was last read or written by this attempt. */
   public Head head() {
-    return current.head();
+    return head.head();
   }
 
   /**
@@ -127,7 +117,7 @@ public final class Run {
    * @throws InvalidConfiguration if a source has other bytes than the first attempt saw
    */
   public RunRecord freeze(RunRecord proposed) {
-    checkNotFenced();
+    head.check();
     return new RunRecordFile(folder).freeze(proposed.by(attempt));
   }
 
@@ -155,7 +145,7 @@ public final class Run {
     if (step < 1) {
       throw new IllegalArgumentException("step: must be at least 1, was " + step);
     }
-    checkNotFenced();
+    head.check();
     if (head().delivered() != null) {
       throw new IllegalStateException("the run is delivered");
     }
@@ -182,14 +172,7 @@ public final class Run {
    * @throws Fenced if a newer attempt has claimed the run
    */
   public void heartbeat() {
-    checkNotFenced();
-    synchronized (headLock) {
-      Instant due = heartbeatWritten.plus(folder.settings().freshHeartbeat().dividedBy(4));
-      if (!now().isBefore(due)) {
-        heartbeatWritten = now();
-        writeHeartbeat(now());
-      }
-    }
+    head.heartbeat();
   }
 
   /**
@@ -197,15 +180,7 @@ public final class Run {
    * heartbeat is stale. If that fails, they wait.
    */
   public void release() {
-    if (fence == null && head().delivered() == null) {
-      synchronized (headLock) {
-        try {
-          writeHeartbeat(Instant.EPOCH);
-        } catch (Fenced e) {
-          folder.settings().notices().accept(e.getMessage());
-        }
-      }
-    }
+    head.release();
   }
 
   /**
@@ -213,7 +188,7 @@ public final class Run {
    * is complete then, for ever.
    */
   public Delivery deliver(Map<String, Path> files, RunResult result) {
-    checkNotFenced();
+    head.check();
     metrics.flush();
     String name = StorageLayout.adapterFolder(attempt);
     FolderUpload upload = FolderUpload.of(folder, name, files);
@@ -227,9 +202,7 @@ public final class Run {
             result.evalLossBefore(),
             result.evalLossAfter(),
             now());
-    synchronized (headLock) {
-      update(head -> withDelivery(head, delivery));
-    }
+    head.update(before -> withDelivery(before, delivery));
     return delivery;
   }
 
@@ -239,7 +212,7 @@ public final class Run {
    * @return whether it is written
    */
   public boolean writeProgress(Progress progress) {
-    if (fence != null) {
+    if (head.isFenced()) {
       return false;
     }
     try {
@@ -266,105 +239,24 @@ public final class Run {
    * @param lastStep optimizer step of the last line; ascends from call to call
    */
   public void appendMetrics(List<String> lines, int lastStep) {
-    checkNotFenced();
+    head.check();
     metrics.append(lines, lastStep);
   }
 
   private List<CheckpointEntry> list(CheckpointEntry entry) {
     List<CheckpointEntry> dropped = new ArrayList<>();
-    synchronized (headLock) {
-      update(
-          head -> {
-            Retention retention = Retention.add(head, entry, folder.settings().keepLast());
-            dropped.clear();
-            dropped.addAll(retention.dropped());
-            return retention.head();
-          });
-    }
+    head.update(
+        before -> {
+          Retention retention = Retention.add(before, entry, folder.settings().keepLast());
+          dropped.clear();
+          dropped.addAll(retention.dropped());
+          return retention.head();
+        });
     return dropped;
   }
 
   private Optional<CheckpointEntry> listed(String name) {
     return head().checkpoints().stream().filter(e -> e.folder().equals(name)).findFirst();
-  }
-
-  private interface Change {
-    Head apply(Head head);
-  }
-
-  /** Applies a change to the head as it is in storage, trying until the deadline. */
-  private void update(Change change) {
-    String writeId = UUID.randomUUID().toString();
-    while (true) {
-      checkNotFenced();
-      Instant time = now();
-      Head next = stamped(change.apply(current.head()), time, writeId);
-      switch (headFile.swap(current, next)) {
-        case HeadFile.Swap.Done(HeadVersion version) -> {
-          current = version;
-          heartbeatWritten = time;
-          return;
-        }
-        case HeadFile.Swap.Lost(Optional<HeadVersion> seen) -> current = stillOurs(seen);
-      }
-    }
-  }
-
-  /** Writes the heartbeat, twice at most: the first request may meet a dropped connection. */
-  private void writeHeartbeat(Instant time) {
-    Head next = stamped(current.head(), time, UUID.randomUUID().toString());
-    try {
-      if (tryHeartbeat(next).isPresent()) {
-        HeadVersion seen = stillOurs(headFile.readHastily());
-        current = seen;
-        if (!seen.head().writeId().equals(next.writeId())) {
-          tryHeartbeat(stamped(seen.head(), time, next.writeId())).ifPresent(this::noHeartbeat);
-        }
-      }
-    } catch (StorageUnreachable | InvalidConfiguration e) {
-      noHeartbeat(e.getMessage());
-    }
-  }
-
-  /** Returns why the heartbeat may not be written, or empty if it is. */
-  private Optional<String> tryHeartbeat(Head next) {
-    return switch (headFile.write(current, next)) {
-      case ConditionalWrite.Written(String etag) -> {
-        current = new HeadVersion(next, etag);
-        yield Optional.empty();
-      }
-      case ConditionalWrite.PreconditionFailed() -> Optional.of("head.json is another by now");
-      case ConditionalWrite.Unanswered(StorageUnreachable cause) ->
-          Optional.of(String.valueOf(cause.getMessage()));
-    };
-  }
-
-  private void noHeartbeat(@Nullable String why) {
-    folder.settings().notices().accept("heartbeat cannot be written now: " + why);
-  }
-
-  private HeadVersion stillOurs(Optional<HeadVersion> seen) {
-    if (seen.isEmpty()) {
-      throw fence("head.json is gone");
-    }
-    Head head = seen.get().head();
-    if (head.attempt() != attempt || !head.owner().equals(owner)) {
-      throw fence("attempt " + head.attempt() + " of owner " + head.owner() + " claimed it");
-    }
-    return seen.get();
-  }
-
-  private Fenced fence(String why) {
-    String message = "attempt " + attempt + " no longer owns " + location() + ": " + why;
-    fence = message;
-    return new Fenced(message);
-  }
-
-  private void checkNotFenced() {
-    String message = fence;
-    if (message != null) {
-      throw new Fenced(message);
-    }
   }
 
   private void deleteFiles(CheckpointEntry entry) {
@@ -394,18 +286,6 @@ public final class Run {
     checkpoints.sort(Comparator.comparingInt(CheckpointEntry::step));
     return new Head(
         attempt, owner, now, writeId, checkpoints, head.latest(), head.best(), head.delivered());
-  }
-
-  private static Head stamped(Head head, Instant heartbeat, String writeId) {
-    return new Head(
-        head.attempt(),
-        head.owner(),
-        heartbeat,
-        writeId,
-        head.checkpoints(),
-        head.latest(),
-        head.best(),
-        head.delivered());
   }
 
   private static Head withDelivery(Head head, Delivery delivery) {

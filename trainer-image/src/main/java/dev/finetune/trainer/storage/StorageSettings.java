@@ -66,4 +66,9 @@ public record StorageSettings(
     return new StorageSettings(
         endpoint, "us-east-1", true, null, new Credentials(accessKey, secretKey));
   }
+
+  /** Returns these settings with other keys. */
+  public StorageSettings with(Credentials other) {
+    return new StorageSettings(endpoint, region, pathStyle, caBundle, other);
+  }
 }

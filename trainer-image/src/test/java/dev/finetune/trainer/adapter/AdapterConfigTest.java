@@ -50,6 +50,9 @@ class AdapterConfigTest {
       strings = {
         "{\"peft_type\": \"LORA\", \"use_dora\": true}",
         "{\"peft_type\": \"LORA\", \"modules_to_save\": [\"lm_head\"]}",
+        "{\"peft_type\": \"LORA\", \"bias\": \"lora_only\"}",
+        "{\"peft_type\": \"LORA\", \"task_type\": \"SEQ_CLS\"}",
+        "{\"peft_type\": \"LORA\", \"init_lora_weights\": \"pissa\"}",
         "{\"peft_type\": \"IA3\"}"
       })
   void refusesOtherKindsOfAdapters(String json) throws IOException {

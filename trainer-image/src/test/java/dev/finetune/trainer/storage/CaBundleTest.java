@@ -52,7 +52,8 @@ class CaBundleTest {
                 new String(PASSWORD),
                 "-keystore",
                 keyStore.toString())
-            .inheritIO()
+            .redirectErrorStream(true)
+            .redirectOutput(ProcessBuilder.Redirect.DISCARD)
             .start();
     assertThat(keytool.waitFor()).isZero();
     KeyStore keys = KeyStore.getInstance("PKCS12");

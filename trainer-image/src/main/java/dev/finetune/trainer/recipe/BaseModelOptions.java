@@ -1,0 +1,128 @@
+package dev.finetune.trainer.recipe;
+
+import dev.finetune.api.spec.Precision;
+import dev.finetune.api.spec.Storage;
+import dev.finetune.trainer.adapter.AdapterConfig;
+import dev.finetune.trainer.adapter.TargetModules;
+import dev.finetune.trainer.basemodel.BaseModel;
+import dev.finetune.trainer.checkpoint.AdapterFiles;
+import dev.finetune.trainer.engine.Engine;
+import dev.finetune.trainer.engine.Kernels;
+import dev.finetune.trainer.failure.InvalidConfiguration;
+import dev.finetune.trainer.lora.LinearShape;
+import dev.finetune.trainer.lora.LoraAdapter;
+import dev.finetune.trainer.model.DecoderModel;
+import dev.finetune.trainer.model.ModelLoader;
+import dev.finetune.trainer.source.Sources;
+import dev.finetune.trainer.storage.Retry;
+import dev.finetune.trainer.storage.StorageSettings;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Option;
+
+/** The options by which commands other than {@code run} name a model and an adapter. */
+final class BaseModelOptions {
+  @Option(
+      names = "--model",
+      required = true,
+      paramLabel = "URI",
+      description = "The base model: a folder in the Hugging Face layout or a .gguf file.")
+  private String model = "";
+
+  @Option(
+      names = "--adapter",
+      paramLabel = "URI",
+      description = "Folder of an adapter; without it the base model alone is used.")
+  private @Nullable String adapter;
+
+  @Option(
+      names = "--precision",
+      paramLabel = "auto|fp32|bf16",
+      description = "Data type of weights and products. Default: auto.")
+  private String precision = "auto";
+
+  @Option(
+      names = "--threads",
+      paramLabel = "N",
+      description = "Threads of a product. Default: all processors.")
+  private int threads = Runtime.getRuntime().availableProcessors();
+
+  /** A model and perhaps an adapter in memory. */
+  record Loaded(
+      Engine engine,
+      BaseModel base,
+      Kernels kernels,
+      DecoderModel model,
+      @Nullable LoraAdapter adapter)
+      implements AutoCloseable {
+    @Override
+    public void close() {
+      if (adapter != null) {
+        adapter.close();
+      }
+      model.close();
+      base.close();
+      engine.close();
+    }
+  }
+
+  /** Brings both to the disk and loads them. */
+  Loaded load() {
+    Path folder = fetch("--model", model);
+    BaseModel base = BaseModel.open(folder);
+    Engine engine = Engine.start(threads);
+    Kernels kernels =
+        new Kernels(engine, Resolved.elementType(Resolved.precision(parsedPrecision())));
+    DecoderModel decoder = ModelLoader.load(kernels, base.config(), base.weights(), null);
+    return new Loaded(
+        engine,
+        base,
+        kernels,
+        decoder,
+        adapter == null ? null : adapter(kernels, decoder, fetch("--adapter", adapter)));
+  }
+
+  private Precision parsedPrecision() {
+    for (Precision value : Precision.values()) {
+      if (value.name().toLowerCase(Locale.ROOT).equals(precision)) {
+        return value;
+      }
+    }
+    throw new InvalidConfiguration("--precision: must be auto, fp32 or bf16, was " + precision);
+  }
+
+  private static LoraAdapter adapter(Kernels kernels, DecoderModel model, Path folder) {
+    AdapterConfig config = AdapterConfig.read(folder.resolve(AdapterFiles.CONFIG));
+    List<String> entries =
+        config.pattern().isEmpty() ? config.targets() : List.of(config.pattern());
+    TargetModules targets =
+        TargetModules.resolve(
+            entries, model.linears().stream().map(LinearShape::name).toList());
+    List<LinearShape> linears =
+        model.linears().stream()
+            .filter(linear -> targets.modules().contains(linear.name()))
+            .toList();
+    LoraAdapter adapter = new LoraAdapter(kernels, linears, config.rank(), config.alpha());
+    adapter.setTensors(
+        AdapterFiles.read(folder.resolve(AdapterFiles.WEIGHTS), adapter.tensors()));
+    return adapter;
+  }
+
+  /** Brings a file or folder to the disk, with S3 settings from the environment. */
+  static Path fetch(String option, String uri) {
+    Map<String, String> variables = System.getenv();
+    Environment environment = new Environment(variables);
+    Storage anywhere = new Storage(uri, null, region(variables), null, null, null);
+    StorageSettings settings = StorageSettings.of(anywhere, variables);
+    return new Sources(environment.cache(), settings, Retry.standard(), variables)
+        .fetch(option, uri)
+        .path();
+  }
+
+  private static String region(Map<String, String> variables) {
+    return variables.getOrDefault("AWS_REGION", "us-east-1");
+  }
+}
