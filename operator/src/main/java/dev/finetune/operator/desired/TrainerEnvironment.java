@@ -33,7 +33,7 @@ final class TrainerEnvironment {
     if (spec.storage().caBundleRef() != null) {
       variables.add(
           variable(
-              "FINETUNE_CA_BUNDLE",
+              "AWS_CA_BUNDLE",
               TrainerVolumes.CA_BUNDLE + "/" + spec.storage().caBundleRef().key()));
     }
     addUserVariables(variables, spec);

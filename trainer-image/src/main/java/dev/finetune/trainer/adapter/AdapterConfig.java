@@ -1,8 +1,8 @@
 package dev.finetune.trainer.adapter;
 
+import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.StreamReadConstraints;
-import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.util.DefaultIndenter;
 import com.fasterxml.jackson.core.util.DefaultPrettyPrinter;
 import com.fasterxml.jackson.core.util.Separators;
@@ -58,15 +58,29 @@ public record AdapterConfig(
     Map<String, @Nullable Object> fields = new TreeMap<>();
     for (String absent :
         new String[] {
-          "alora_invocation_tokens", "arrow_config", "auto_mapping", "corda_config", "eva_config",
-          "exclude_modules", "layer_replication", "layers_pattern", "layers_to_transform",
-          "megatron_config", "modules_to_save", "target_parameters", "trainable_token_indices"
+          "alora_invocation_tokens",
+          "arrow_config",
+          "auto_mapping",
+          "corda_config",
+          "eva_config",
+          "exclude_modules",
+          "layer_replication",
+          "layers_pattern",
+          "layers_to_transform",
+          "megatron_config",
+          "modules_to_save",
+          "target_parameters",
+          "trainable_token_indices"
         }) {
       fields.put(absent, null);
     }
     for (String off :
         new String[] {
-          "ensure_weight_tying", "fan_in_fan_out", "lora_bias", "use_dora", "use_qalora",
+          "ensure_weight_tying",
+          "fan_in_fan_out",
+          "lora_bias",
+          "use_dora",
+          "use_qalora",
           "use_rslora"
         }) {
       fields.put(off, false);
@@ -117,9 +131,19 @@ public record AdapterConfig(
     JsonNode json = parse(file);
     for (String unsupported :
         new String[] {
-          "use_dora", "use_rslora", "use_qalora", "lora_bias", "fan_in_fan_out", "modules_to_save",
-          "rank_pattern", "alpha_pattern", "layers_to_transform", "layer_replication",
-          "target_parameters", "trainable_token_indices", "exclude_modules"
+          "use_dora",
+          "use_rslora",
+          "use_qalora",
+          "lora_bias",
+          "fan_in_fan_out",
+          "modules_to_save",
+          "rank_pattern",
+          "alpha_pattern",
+          "layers_to_transform",
+          "layer_replication",
+          "target_parameters",
+          "trainable_token_indices",
+          "exclude_modules"
         }) {
       JsonNode value = json.path(unsupported);
       if (value.asBoolean() || value.isTextual() || (value.isContainerNode() && !value.isEmpty())) {

@@ -53,16 +53,14 @@ public final class AdapterFiles {
     }
   }
 
-  private static float[] tensor(
-      Path file, SafetensorsReader reader, String name, long[] shape) {
+  private static float[] tensor(Path file, SafetensorsReader reader, String name, long[] shape) {
     if (!reader.names().contains(name)) {
       throw new UnreadableData(file + ": expected tensor " + name + ", found none");
     }
     if (!Arrays.equals(reader.shape(name), shape)) {
       throw new UnreadableData(
           "%s: expected %s of shape %s, found %s"
-              .formatted(
-                  file, name, Arrays.toString(shape), Arrays.toString(reader.shape(name))));
+              .formatted(file, name, Arrays.toString(shape), Arrays.toString(reader.shape(name))));
     }
     float[] values = new float[Math.toIntExact(shape[0] * shape[1])];
     reader.read(name, FloatBuffer.wrap(values));

@@ -69,10 +69,8 @@ public final class CheckpointFiles {
    *
    * @throws UnreadableData if they are of another adapter
    */
-  public static TrainingState restore(
-      Path folder, LoraAdapter adapter, AdapterTrainer trainer) {
-    adapter.setTensors(
-        AdapterFiles.read(folder.resolve(AdapterFiles.WEIGHTS), adapter.tensors()));
+  public static TrainingState restore(Path folder, LoraAdapter adapter, AdapterTrainer trainer) {
+    adapter.setTensors(AdapterFiles.read(folder.resolve(AdapterFiles.WEIGHTS), adapter.tensors()));
     Path optimizer = folder.resolve(OPTIMIZER);
     try (SafetensorsReader reader = SafetensorsReader.open(optimizer)) {
       long expected = adapter.parameters().elements();
@@ -89,8 +87,7 @@ public final class CheckpointFiles {
     }
   }
 
-  private static float[] moments(
-      Path file, SafetensorsReader reader, String name, long expected) {
+  private static float[] moments(Path file, SafetensorsReader reader, String name, long expected) {
     if (!reader.names().contains(name)
         || reader.shape(name).length != 1
         || reader.shape(name)[0] != expected) {

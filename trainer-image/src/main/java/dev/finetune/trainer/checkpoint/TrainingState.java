@@ -3,8 +3,8 @@ package dev.finetune.trainer.checkpoint;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What a checkpoint keeps besides matrices. Nothing else is needed: order, dropout and learning rate
- * are functions of the step.
+ * What a checkpoint keeps besides matrices. Nothing else is needed: order, dropout and learning
+ * rate are functions of the step.
  *
  * @param step optimizer steps completed
  * @param loss training loss of the last step

@@ -148,7 +148,6 @@ public final class Engine implements AutoCloseable {
    * Runs a kernel that returns one tensor.
    *
    * @throws OutOfMemory if libtorch cannot allocate its result
-   *
    * @param arguments tensors, arrays of tensors, longs, arrays of longs, doubles or booleans
    */
   Tensor call(Scope scope, String kernel, Object... arguments) {

@@ -18,8 +18,7 @@ import org.jspecify.annotations.Nullable;
  * @param model the base model
  * @param adapter the update, or null for the base model alone
  */
-public record GreedyGenerator(
-    Kernels kernels, DecoderModel model, @Nullable LoraAdapter adapter) {
+public record GreedyGenerator(Kernels kernels, DecoderModel model, @Nullable LoraAdapter adapter) {
   /**
    * Generates tokens.
    *

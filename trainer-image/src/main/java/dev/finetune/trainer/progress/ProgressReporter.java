@@ -56,8 +56,7 @@ public final class ProgressReporter {
 
   /** Reports where the run begins or goes on. */
   public void started(int step, int totalSteps, @Nullable Double evalLoss) {
-    write(
-        with(Progress.State.TRAINING, step, totalSteps, latest.loss(), evalLoss, step, null));
+    write(with(Progress.State.TRAINING, step, totalSteps, latest.loss(), evalLoss, step, null));
   }
 
   /** Reports that the held-out loss is being measured. */
@@ -143,8 +142,7 @@ public final class ProgressReporter {
 
   private static @Nullable Long residentBytes() {
     try {
-      Matcher matcher =
-          RESIDENT.matcher(Files.readString(STATUS, StandardCharsets.US_ASCII));
+      Matcher matcher = RESIDENT.matcher(Files.readString(STATUS, StandardCharsets.US_ASCII));
       return matcher.find() ? Long.parseLong(matcher.group(1)) * 1024 : null;
     } catch (IOException e) {
       // A system without this file does not tell; the field is optional.

@@ -99,15 +99,13 @@ final class BaseModelOptions {
     List<String> entries =
         config.pattern().isEmpty() ? config.targets() : List.of(config.pattern());
     TargetModules targets =
-        TargetModules.resolve(
-            entries, model.linears().stream().map(LinearShape::name).toList());
+        TargetModules.resolve(entries, model.linears().stream().map(LinearShape::name).toList());
     List<LinearShape> linears =
         model.linears().stream()
             .filter(linear -> targets.modules().contains(linear.name()))
             .toList();
     LoraAdapter adapter = new LoraAdapter(kernels, linears, config.rank(), config.alpha());
-    adapter.setTensors(
-        AdapterFiles.read(folder.resolve(AdapterFiles.WEIGHTS), adapter.tensors()));
+    adapter.setTensors(AdapterFiles.read(folder.resolve(AdapterFiles.WEIGHTS), adapter.tensors()));
     return adapter;
   }
 

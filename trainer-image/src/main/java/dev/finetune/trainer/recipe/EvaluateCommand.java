@@ -50,8 +50,7 @@ final class EvaluateCommand implements Callable<Integer> {
     }
     Path file =
         BaseModelOptions.fetch(
-            "--data",
-            data.startsWith("s3:") || data.startsWith("file:") ? data : "file:" + data);
+            "--data", data.startsWith("s3:") || data.startsWith("file:") ? data : "file:" + data);
     try (BaseModelOptions.Loaded loaded = models.load()) {
       ExampleSet rows =
           new ExampleReader(

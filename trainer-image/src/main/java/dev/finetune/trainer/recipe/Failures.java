@@ -11,8 +11,7 @@ record Failures(int exitStatus, String message, boolean bug) {
   /** Returns how to tell an exception. */
   static Failures of(Throwable thrown) {
     return switch (thrown) {
-      case TrainingFailure failure ->
-          new Failures(failure.exitCode().code(), text(failure), false);
+      case TrainingFailure failure -> new Failures(failure.exitCode().code(), text(failure), false);
       case InvalidJobException invalid ->
           new Failures(ExitCode.INVALID.code(), text(invalid), false);
       case OutOfMemoryError error ->

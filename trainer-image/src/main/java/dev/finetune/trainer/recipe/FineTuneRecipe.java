@@ -108,8 +108,7 @@ final class FineTuneRecipe {
       try (Session session = Session.open(job.spec(), inputs, record, console)) {
         TrainingLoop.Outlets outlets =
             new TrainingLoop.Outlets(console, reporter, options.metrics());
-        return new TrainingLoop(job.spec(), run, session, outlets, environment.work(), stop)
-            .run();
+        return new TrainingLoop(job.spec(), run, session, outlets, environment.work(), stop).run();
       }
     }
   }

@@ -2,6 +2,8 @@ package dev.finetune.trainer.recipe;
 
 import dev.finetune.api.run.ExitCode;
 import java.util.concurrent.Callable;
+import java.util.logging.Level;
+import java.util.logging.Logger;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
@@ -26,6 +28,8 @@ import picocli.CommandLine.Spec;
       "77:storage unreachable"
     })
 public final class Main implements Callable<Integer> {
+  private static final Logger LIBRARIES = Logger.getLogger("ai.djl");
+
   @Spec private CommandSpec spec;
 
   private Main() {
@@ -34,6 +38,8 @@ public final class Main implements Callable<Integer> {
 
   /** Runs a command and ends the process with its exit code. */
   public static void main(String[] arguments) {
+    // Held, since a logger that nobody holds loses its level.
+    LIBRARIES.setLevel(Level.WARNING);
     StopRequest stop = StopRequest.onSignals();
     int status = run(stop, arguments);
     stop.ended(status);

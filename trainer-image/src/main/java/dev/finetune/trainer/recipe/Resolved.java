@@ -12,7 +12,9 @@ final class Resolved {
 
   private Resolved() {}
 
-  /** Returns the name of a precision as {@code run.json} records it, {@code fp32} or {@code bf16}. */
+  /**
+   * Returns the name of a precision as {@code run.json} records it, {@code fp32} or {@code bf16}.
+   */
   static String precision(Precision precision) {
     return switch (precision) {
       case FP32 -> "fp32";

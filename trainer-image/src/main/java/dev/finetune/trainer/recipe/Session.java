@@ -111,8 +111,7 @@ record Session(
     return StepPlan.of(
         training,
         examples,
-        epoch ->
-            ExampleOrder.permutation(training.seed(), epoch, examples, training.shuffle()));
+        epoch -> ExampleOrder.permutation(training.seed(), epoch, examples, training.shuffle()));
   }
 
   private static LearningRate rate(Training training, StepPlan plan) {
@@ -123,8 +122,7 @@ record Session(
         plan.totalSteps());
   }
 
-  private static String config(
-      FineTuneJobSpec spec, AdapterShape shape, TargetModules targets) {
+  private static String config(FineTuneJobSpec spec, AdapterShape shape, TargetModules targets) {
     return new AdapterConfig(
             spec.model().uri(),
             spec.model().revision(),

@@ -94,8 +94,7 @@ final class TrainingLoop {
     Optional<Checkpoint> checkpoint = run.resume(work.resolve("resume"));
     checkpoint.ifPresent(
         found -> {
-          state =
-              CheckpointFiles.restore(found.folder(), session.adapter(), session.trainer());
+          state = CheckpointFiles.restore(found.folder(), session.adapter(), session.trainer());
           committedStep = state.step();
           outlets.console().say("Resumed from the checkpoint of step %d", state.step());
         });
@@ -127,8 +126,7 @@ final class TrainingLoop {
     Path file = outlets.metrics();
     if (file != null) {
       try {
-        Files.writeString(
-            file, line + "\n", StandardOpenOption.CREATE, StandardOpenOption.APPEND);
+        Files.writeString(file, line + "\n", StandardOpenOption.CREATE, StandardOpenOption.APPEND);
       } catch (IOException e) {
         throw new StorageUnreachable(
             "--metrics " + file + ": could not be written: " + e.getMessage(), e);
@@ -191,7 +189,7 @@ final class TrainingLoop {
     }
     RunResult result = new RunResult(total, state.loss(), before, after);
     Delivery delivery = run.deliver(adapterFiles(result), result);
-    String location = run.location() + delivery.folder();
+    String location = run.location(delivery.folder());
     outlets.reporter().ended(Progress.State.DONE, after, "delivered " + location);
     outlets.console().say("Adapter: %s", location);
     return ExitCode.DONE;

@@ -1,4 +1,6 @@
-/** The order of a run, and the commands. Read {@code FineTuneRecipe} first; nothing imports this. */
+/**
+ * The order of a run, and the commands. Read {@code FineTuneRecipe} first; nothing imports this.
+ */
 @NullMarked
 package dev.finetune.trainer.recipe;
 

@@ -104,6 +104,11 @@ public final class Run {
     return folder.location("");
   }
 
+  /** Returns the URI of an object or folder of the run, for people. */
+  public String location(String name) {
+    return folder.location(name);
+  }
+
   /** Returns the head as it was last read or written by this attempt. */
   public Head head() {
     return head.head();

@@ -92,8 +92,7 @@ public final class AdapterTrainer implements AutoCloseable {
     optimizer.update(adapter.parameters(), adapter.gradients(), rate, step, clip);
     adapter.parametersChanged();
     int tokens = examples.stream().mapToInt(example -> example.inputIds().length).sum();
-    return Optional.of(
-        new StepResult(step, sum / supervised, rate, norm, tokens, supervised));
+    return Optional.of(new StepResult(step, sum / supervised, rate, norm, tokens, supervised));
   }
 
   private double accumulate(

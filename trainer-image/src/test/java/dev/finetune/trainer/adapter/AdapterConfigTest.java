@@ -24,17 +24,15 @@ class AdapterConfigTest {
   @ParameterizedTest
   @ValueSource(strings = {"llama-full7", "llama-qv"})
   void writesWhatPeftWritesWithTargetsSorted(String name) throws IOException {
-    ObjectNode golden =
-        (ObjectNode) Goldens.json("lora/" + name + "/final/adapter_config.json");
+    ObjectNode golden = (ObjectNode) Goldens.json("lora/" + name + "/final/adapter_config.json");
     ArrayNode targets = (ArrayNode) golden.get("target_modules");
-    List<String> sorted =
-        targets.valueStream().map(target -> target.asText()).sorted().toList();
+    List<String> sorted = targets.valueStream().map(target -> target.asText()).sorted().toList();
     targets.removeAll();
     sorted.forEach(targets::add);
-    AdapterConfig config =
-        new AdapterConfig("tiny-llama", null, 8, 16, 0.0, "", sorted);
+    AdapterConfig config = new AdapterConfig("tiny-llama", null, 8, 16, 0.0, "", sorted);
     assertThat(new ObjectMapper().readTree(config.toJson())).isEqualTo(golden);
-    assertThat(config.toJson()).startsWith("{\n  \"alora_invocation_tokens\": null,\n  \"alpha_pattern\": {},\n");
+    assertThat(config.toJson())
+        .startsWith("{\n  \"alora_invocation_tokens\": null,\n  \"alpha_pattern\": {},\n");
   }
 
   @Test
