@@ -27,7 +27,7 @@ public final class LocalMain {
   private static final String HOME = "finetune.local.home";
 
   private static final String EXAMPLE = "examples/qlora-job.yaml";
-  private static final String PROMPT = "A pod is in CrashLoopBackOff. How do I see why it crashed?";
+  private static final String PROMPT = "How do I restart a deployment?";
 
   private LocalMain() {}
 

@@ -1,6 +1,6 @@
 package dev.finetune.trainer.data;
 
-import dev.finetune.trainer.lora.CounterRandom;
+import dev.finetune.trainer.random.CounterRandom;
 import java.util.Comparator;
 import java.util.HashSet;
 import java.util.List;

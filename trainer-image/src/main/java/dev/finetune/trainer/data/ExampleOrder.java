@@ -1,6 +1,6 @@
 package dev.finetune.trainer.data;
 
-import dev.finetune.trainer.lora.CounterRandom;
+import dev.finetune.trainer.random.CounterRandom;
 
 /**
  * The order of the examples in each epoch, as a function of seed and epoch: nothing has to be saved

@@ -4,6 +4,7 @@ import dev.finetune.trainer.engine.ElementType;
 import dev.finetune.trainer.engine.Kernels;
 import dev.finetune.trainer.engine.Scope;
 import dev.finetune.trainer.engine.Tensor;
+import dev.finetune.trainer.random.CounterRandom;
 import java.nio.ByteBuffer;
 
 /**

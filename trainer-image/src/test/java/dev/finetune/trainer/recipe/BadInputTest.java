@@ -73,7 +73,10 @@ class BadInputTest {
     Path model = copyOfModel();
     Path config = model.resolve("config.json");
     Files.writeString(
-        config, Files.readString(config).replace("LlamaForCausalLM", "MambaForCausalLM").replace("\"llama\"", "\"mamba\""));
+        config,
+        Files.readString(config)
+            .replace("LlamaForCausalLM", "MambaForCausalLM")
+            .replace("\"llama\"", "\"mamba\""));
     fails(withModel(model), ExitCode.INVALID, "config.json", "MambaForCausalLM");
   }
 
@@ -93,7 +96,10 @@ class BadInputTest {
     Arrays.fill(hostile, 0, 8, (byte) 0x7f);
     Files.write(model.resolve("model.safetensors"), hostile);
     fails(withModel(model), ExitCode.INVALID, "model.safetensors");
-    Path gguf = Files.write(folder.resolve("hostile.gguf"), "GGUF\3\0\0\0\377\377".getBytes(java.nio.charset.StandardCharsets.ISO_8859_1));
+    Path gguf =
+        Files.write(
+            folder.resolve("hostile.gguf"),
+            "GGUF\3\0\0\0\377\377".getBytes(java.nio.charset.StandardCharsets.ISO_8859_1));
     fails(withModel(gguf), ExitCode.INVALID, "hostile.gguf");
   }
 
@@ -137,7 +143,8 @@ class BadInputTest {
     assertThat(TrainingJobs.command(stopped, "run", "--job", job.toString()).status())
         .isEqualTo(ExitCode.YIELDED.code());
     Path data = folder.resolve("data.jsonl");
-    Files.writeString(data, Files.readString(data) + "{\"input_ids\": [5, 6], \"labels\": [5, 6]}\n");
+    Files.writeString(
+        data, Files.readString(data) + "{\"input_ids\": [5, 6], \"labels\": [5, 6]}\n");
     fails(jobs.yaml(), ExitCode.INVALID, "spec.dataset.train", "runId");
   }
 

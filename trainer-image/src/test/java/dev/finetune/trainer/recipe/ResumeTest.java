@@ -55,8 +55,7 @@ class ResumeTest {
   }
 
   /** Starts a process, and kills it or asks it to stop once it has done these many steps. */
-  private void interrupt(Path storage, String precision, int step, boolean kill)
-      throws Exception {
+  private void interrupt(Path storage, String precision, int step, boolean kill) throws Exception {
     Path progress = Files.createTempFile(folder, "steps", ".jsonl");
     Process process = start(storage, precision, "--metrics", progress.toString());
     while (process.isAlive() && lastStep(progress) < step) {

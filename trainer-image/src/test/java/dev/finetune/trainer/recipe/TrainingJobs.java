@@ -90,8 +90,7 @@ final class TrainingJobs {
         labels.add(i < length / 3 ? -100 : ids[i]);
       }
       rows.add(
-          "{\"input_ids\": %s, \"labels\": %s}"
-              .formatted(java.util.Arrays.toString(ids), labels));
+          "{\"input_ids\": %s, \"labels\": %s}".formatted(java.util.Arrays.toString(ids), labels));
     }
     return rows;
   }

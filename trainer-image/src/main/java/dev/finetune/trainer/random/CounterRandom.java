@@ -1,4 +1,4 @@
-package dev.finetune.trainer.lora;
+package dev.finetune.trainer.random;
 
 /**
  * Random numbers as a pure function of a key and a counter, so that there is no generator whose
