@@ -8,6 +8,7 @@ import dev.finetune.trainer.random.CounterRandom;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -166,7 +167,7 @@ public final class LoraAdapter implements AutoCloseable {
   private static Matrix matrix(float[] flat, long place, long rows, long columns) {
     int start = Math.toIntExact(place);
     int end = Math.toIntExact(place + rows * columns);
-    return new Matrix(new long[] {rows, columns}, java.util.Arrays.copyOfRange(flat, start, end));
+    return new Matrix(new long[] {rows, columns}, Arrays.copyOfRange(flat, start, end));
   }
 
   private static String nameOfA(String module) {

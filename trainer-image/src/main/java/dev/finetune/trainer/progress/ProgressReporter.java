@@ -9,7 +9,6 @@ import java.nio.file.Path;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
-import java.util.Locale;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
@@ -148,10 +147,5 @@ public final class ProgressReporter {
       // A system without this file does not tell; the field is optional.
       return null;
     }
-  }
-
-  @Override
-  public String toString() {
-    return String.format(Locale.ROOT, "step %d/%d", latest.step(), latest.totalSteps());
   }
 }

@@ -1,5 +1,7 @@
 package dev.finetune.trainer.recipe;
 
+import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
@@ -20,6 +22,8 @@ record Environment(Map<String, String> variables) {
   /** Variable with a folder for downloads. */
   static final String CACHE = "FINETUNE_CACHE";
 
+  private static final Path HOST_NAME = Path.of("/proc/sys/kernel/hostname");
+
   /** Returns who owns the run: the FineTuneJob, or this user on this machine. */
   String owner() {
     String owner = variables.get(OWNER);
@@ -29,9 +33,13 @@ record Environment(Map<String, String> variables) {
     return "local-" + System.getProperty("user.name") + "@" + hostName();
   }
 
-  private String hostName() {
-    String name = variables.get("HOSTNAME");
-    return name == null || name.isBlank() ? "localhost" : name;
+  private static String hostName() {
+    try {
+      return Files.readString(HOST_NAME).strip();
+    } catch (IOException e) {
+      // Not Linux; the name only tells two machines of one user apart.
+      return "localhost";
+    }
   }
 
   /** Returns a folder for files of this process; made when needed. */

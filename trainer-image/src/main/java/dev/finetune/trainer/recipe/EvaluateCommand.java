@@ -13,7 +13,9 @@ import java.util.TreeMap;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
 
 /** Measures the loss of a data set, with or without an adapter. */
 @Command(
@@ -21,6 +23,8 @@ import picocli.CommandLine.Option;
     mixinStandardHelpOptions = true,
     description = "Measures the loss of a data set in nats per supervised token; prints JSON.")
 final class EvaluateCommand implements Callable<Integer> {
+  @Spec private CommandSpec spec = CommandSpec.create();
+
   @Mixin private BaseModelOptions models = new BaseModelOptions();
 
   @Option(
@@ -68,7 +72,7 @@ final class EvaluateCommand implements Callable<Integer> {
       result.put("loss", loss);
       result.put("rows", rows.examples().size());
       result.put("supervisedTokens", rows.report().supervisedTokens());
-      System.out.println(RunJson.writeLine(result));
+      spec.commandLine().getOut().println(RunJson.writeLine(result));
     }
     return ExitCode.DONE.code();
   }

@@ -8,7 +8,9 @@ import dev.finetune.trainer.tokenizer.Tokenizer;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
 
 /** Goes on from a prompt, with or without an adapter. */
 @Command(
@@ -16,6 +18,8 @@ import picocli.CommandLine.Option;
     mixinStandardHelpOptions = true,
     description = "Goes on from a prompt with the likeliest token each time.")
 final class GenerateCommand implements Callable<Integer> {
+  @Spec private CommandSpec spec = CommandSpec.create();
+
   @Mixin private BaseModelOptions models = new BaseModelOptions();
 
   @Option(
@@ -55,7 +59,7 @@ final class GenerateCommand implements Callable<Integer> {
       GreedyGenerator generator =
           new GreedyGenerator(loaded.kernels(), loaded.model(), loaded.adapter());
       int[] answer = generator.generate(ids, maxTokens, id -> id == tokenizer.eosId());
-      System.out.println(tokenizer.decode(answer, true));
+      spec.commandLine().getOut().println(tokenizer.decode(answer, true));
     }
     return ExitCode.DONE.code();
   }

@@ -1,5 +1,6 @@
 package dev.finetune.trainer.recipe;
 
+import java.io.PrintStream;
 import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
 import java.util.concurrent.Callable;
@@ -31,6 +32,8 @@ import picocli.CommandLine.Spec;
 public final class Main implements Callable<Integer> {
   private static final Logger LIBRARIES = Logger.getLogger("ai.djl");
 
+  private static final int CRASHED = 1;
+
   @Spec private CommandSpec spec;
 
   private Main() {
@@ -41,14 +44,24 @@ public final class Main implements Callable<Integer> {
   public static void main(String[] arguments) {
     // Held, since a logger that nobody holds loses its level.
     LIBRARIES.setLevel(Level.WARNING);
-    StopRequest stop = StopRequest.onSignals();
-    int status = run(stop, new PrintWriter(System.err, true, StandardCharsets.UTF_8), arguments);
-    stop.ended(status);
+    StopRequest stop = new StopRequest(true);
+    int status = CRASHED;
+    try {
+      status = run(stop, writer(System.out), writer(System.err), arguments);
+    } finally {
+      // Also after an Error, or the process would wait for a run that is no more.
+      stop.ended(status);
+    }
     System.exit(status);
   }
 
-  static int run(StopRequest stop, PrintWriter errors, String... arguments) {
+  private static PrintWriter writer(PrintStream stream) {
+    return new PrintWriter(stream, true, StandardCharsets.UTF_8);
+  }
+
+  static int run(StopRequest stop, PrintWriter out, PrintWriter errors, String... arguments) {
     return new CommandLine(new Main(), new Commands(stop))
+        .setOut(out)
         .setErr(errors)
         .setExecutionExceptionHandler(Main::explain)
         .execute(arguments);

@@ -48,6 +48,7 @@ final class RunCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
+    stop.listen();
     FineTuneJobFile file = read(job);
     Console console = new Console(System.out, System.console() != null);
     return new FineTuneRecipe(

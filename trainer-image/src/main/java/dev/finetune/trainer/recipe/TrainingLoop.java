@@ -69,6 +69,10 @@ final class TrainingLoop {
   ExitCode run() {
     int total = session.plan().totalSteps();
     resume();
+    stop.trainingBegins();
+    if (stop.requested()) {
+      return yielded();
+    }
     if (state.step() == 0 && !session.heldOut().isEmpty()) {
       outlets.reporter().evaluating();
       double before = session.trainer().evaluate(session.heldOut());

@@ -148,7 +148,7 @@ public final class AdapterTrainer implements AutoCloseable {
     return HeldOutLoss.of(kernels, model, adapter, examples, settings.tokenBudget());
   }
 
-  /** Returns the moments of the optimizer as matrices by the names of the adapter's tensors. */
+  /** Returns the optimizer's moments. */
   public Moments moments() {
     return new Moments(optimizer.firstMoment(), optimizer.secondMoment());
   }

@@ -138,7 +138,7 @@ class BadInputTest {
   @Test
   void refusesOtherBytesBehindTheSameUri() throws IOException {
     Path job = jobs.write(jobs.yaml());
-    StopRequest stopped = new StopRequest();
+    StopRequest stopped = new StopRequest(false);
     stopped.request();
     assertThat(TrainingJobs.command(stopped, "run", "--job", job.toString()).status())
         .isEqualTo(ExitCode.YIELDED.code());

@@ -7,6 +7,7 @@ import java.io.StringWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
 import java.util.stream.Stream;
@@ -19,8 +20,8 @@ final class TrainingJobs {
     this.folder = folder;
   }
 
-  /** What a command printed as its error, and its exit status. */
-  record Ended(int status, String error) {}
+  /** What a command printed, also as its error, and its exit status. */
+  record Ended(int status, String output, String error) {}
 
   /** Returns a job of the tiny Llama; each replacement is a text and what stands in for it. */
   String yaml(String... replacements) {
@@ -89,8 +90,7 @@ final class TrainingJobs {
       for (int i = 0; i <= length; i++) {
         labels.add(i < length / 3 ? -100 : ids[i]);
       }
-      rows.add(
-          "{\"input_ids\": %s, \"labels\": %s}".formatted(java.util.Arrays.toString(ids), labels));
+      rows.add("{\"input_ids\": %s, \"labels\": %s}".formatted(Arrays.toString(ids), labels));
     }
     return rows;
   }
@@ -99,14 +99,16 @@ final class TrainingJobs {
   static Ended run(Path job, String... more) {
     List<String> arguments = new ArrayList<>(List.of("run", "--job", job.toString()));
     arguments.addAll(List.of(more));
-    return command(new StopRequest(), arguments.toArray(String[]::new));
+    return command(new StopRequest(false), arguments.toArray(String[]::new));
   }
 
   /** Runs a command in this process. */
   static Ended command(StopRequest stop, String... arguments) {
+    StringWriter output = new StringWriter();
     StringWriter error = new StringWriter();
-    int status = Main.run(stop, new PrintWriter(error, true), arguments);
-    return new Ended(status, error.toString().strip());
+    int status =
+        Main.run(stop, new PrintWriter(output, true), new PrintWriter(error, true), arguments);
+    return new Ended(status, output.toString().strip(), error.toString().strip());
   }
 
   /** Returns the one file of this name below a folder. */
