@@ -8,6 +8,7 @@ import dev.finetune.embedded.apiserver.MergeStructure.Atomic;
 import dev.finetune.embedded.apiserver.MergeStructure.ByKeys;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
@@ -22,7 +23,8 @@ import org.jspecify.annotations.Nullable;
 record FieldSet(Set<List<String>> paths) {
 
   FieldSet {
-    paths = Set.copyOf(paths);
+    // In a fixed order: Set.copyOf has another one in each process.
+    paths = Collections.unmodifiableSet(new LinkedHashSet<>(paths));
   }
 
   /** Returns the fields that are present in an object, leaves and items of keyed lists. */

@@ -5,6 +5,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.finetune.embedded.apiserver.ManagedFields.Entry;
 import dev.finetune.embedded.apiserver.ManagedFields.Owner;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
@@ -100,7 +101,10 @@ final class ServerSideApply {
   }
 
   private void removeGone(ObjectNode merged, FieldSet gone, ManagedFields others, FieldSet wanted) {
-    for (List<String> path : gone.paths()) {
+    // Items of keyed lists go before their fields, or they could no longer be found by their key.
+    List<List<String>> outermostFirst =
+        gone.paths().stream().sorted(Comparator.comparingInt(List::size)).toList();
+    for (List<String> path : outermostFirst) {
       boolean stillThere =
           others.ownedByAnother(owner, path)
               || wanted.paths().stream().anyMatch(kept -> isBelow(kept, path))
