@@ -1,6 +1,9 @@
 package dev.finetune.embedded.objectstore;
 
+import java.io.ByteArrayInputStream;
+import java.io.IOException;
 import java.io.InputStream;
+import java.io.UncheckedIOException;
 import java.util.concurrent.locks.ReentrantLock;
 import org.gaul.s3proxy.blobstore.BlobStore;
 import org.gaul.s3proxy.blobstore.ForwardingBlobStore;
@@ -24,8 +27,12 @@ final class AtomicConditions extends ForwardingBlobStore {
 
   @Override
   public PutObjectResponse putBlob(PutObjectRequest request, InputStream content) {
-    if (request.ifMatch() == null) {
+    if (request.ifMatch() == null && request.ifNoneMatch() == null) {
       return super.putBlob(request, content);
+    }
+    InputStream whole = drained(content);
+    if (request.ifMatch() == null) {
+      return super.putBlob(request, whole);
     }
     lock.lock();
     try {
@@ -33,9 +40,18 @@ final class AtomicConditions extends ForwardingBlobStore {
       if (current == null || !unquoted(current.eTag()).equals(unquoted(request.ifMatch()))) {
         throw S3Exceptions.fromStatusCode(PRECONDITION_FAILED);
       }
-      return super.putBlob(request.toBuilder().ifMatch(null).build(), content);
+      return super.putBlob(request.toBuilder().ifMatch(null).build(), whole);
     } finally {
       lock.unlock();
+    }
+  }
+
+  /** Reads a body to its end, or the server would drop the connection of a client it refuses. */
+  private static InputStream drained(InputStream content) {
+    try {
+      return new ByteArrayInputStream(content.readAllBytes());
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
     }
   }
 
