@@ -21,6 +21,7 @@ import java.util.Map;
 public final class CheckpointFiles {
   private static final String OPTIMIZER = "optimizer.safetensors";
   private static final String STATE = "state.json";
+  private static final int LARGEST_STATE = 1 << 16;
   private static final String FIRST = "exp_avg";
   private static final String SECOND = "exp_avg_sq";
 
@@ -81,6 +82,9 @@ public final class CheckpointFiles {
     }
     Path state = folder.resolve(STATE);
     try {
+      if (Files.size(state) > LARGEST_STATE) {
+        throw new UnreadableData(state + ": must have at most " + LARGEST_STATE + " bytes");
+      }
       return RunJson.read(Files.readAllBytes(state), TrainingState.class);
     } catch (IOException e) {
       throw new UnreadableData(state + ": is not the state of a run: " + e.getMessage(), e);

@@ -123,17 +123,25 @@ public final class DecoderModel implements AutoCloseable {
             kernels.rotations(scope, angles.cos(), positions),
             kernels.rotations(scope, angles.sin(), positions));
     Forward forward = new Forward(pass, tape);
-    forward.scope.own(scope.release(pass.cos()));
-    forward.scope.own(scope.release(pass.sin()));
-    Tensor ids = kernels.engine().longs(scope, batch.ids());
-    Tensor x = scope.release(kernels.embedding(scope, embedding, ids));
-    scope.close();
-    for (DecoderBlock block : blocks) {
-      Scope output = new Scope();
-      x = output.release(block.forward(output, x, pass, tape));
+    boolean done = false;
+    try {
+      forward.scope.own(scope.release(pass.cos()));
+      forward.scope.own(scope.release(pass.sin()));
+      Tensor ids = kernels.engine().longs(scope, batch.ids());
+      Tensor x = scope.release(kernels.embedding(scope, embedding, ids));
+      for (DecoderBlock block : blocks) {
+        Scope output = new Scope();
+        x = output.release(block.forward(output, x, pass, tape));
+      }
+      forward.hidden = forward.scope.own(x);
+      done = true;
+      return forward;
+    } finally {
+      scope.close();
+      if (!done) {
+        forward.close();
+      }
     }
-    forward.hidden = forward.scope.own(x);
-    return forward;
   }
 
   /**

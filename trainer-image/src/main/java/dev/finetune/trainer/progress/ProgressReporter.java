@@ -15,10 +15,11 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Tells storage how far the run is: at every change of state, and between steps at most once in two
- * seconds.
+ * seconds, more seldom while storage cannot be reached.
  */
 public final class ProgressReporter {
   private static final Duration PAUSE = Duration.ofSeconds(2);
+  private static final Duration LONGEST_PAUSE = Duration.ofMinutes(2);
   private static final Path STATUS = Path.of("/proc/self/status");
   private static final Pattern RESIDENT = Pattern.compile("VmRSS:\\s+(\\d+) kB");
 
@@ -26,6 +27,7 @@ public final class ProgressReporter {
   private final Clock clock;
   private Progress latest;
   private Instant written = Instant.MIN;
+  private Duration pause = PAUSE;
 
   /** Makes one that has reported nothing. */
   public ProgressReporter(Run run, Clock clock) {
@@ -89,7 +91,7 @@ public final class ProgressReporter {
             latest.resumedFromStep(),
             null,
             now);
-    if (written.plus(PAUSE).isBefore(now)) {
+    if (written.plus(pause).isBefore(now)) {
       write(progress);
     } else {
       latest = progress;
@@ -135,8 +137,14 @@ public final class ProgressReporter {
 
   private void write(Progress progress) {
     latest = progress;
+    boolean reached = run.writeProgress(progress);
+    // While storage cannot be reached each try costs time that training should have.
+    pause = reached ? PAUSE : min(pause.multipliedBy(2), LONGEST_PAUSE);
     written = clock.instant();
-    run.writeProgress(progress);
+  }
+
+  private static Duration min(Duration a, Duration b) {
+    return a.compareTo(b) < 0 ? a : b;
   }
 
   private static @Nullable Long residentBytes() {

@@ -1,5 +1,7 @@
 package dev.finetune.trainer.recipe;
 
+import dev.finetune.trainer.failure.StorageUnreachable;
+import dev.finetune.trainer.storage.LocalFolders;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -42,12 +44,26 @@ record Environment(Map<String, String> variables) {
     }
   }
 
-  /** Returns a folder for files of this process; made when needed. */
-  Path work() {
+  /** A folder for the files of one attempt. */
+  record WorkFolder(Path path, boolean temporary) implements AutoCloseable {
+    @Override
+    public void close() {
+      if (temporary) {
+        LocalFolders.deleteQuietly(path);
+      }
+    }
+  }
+
+  /** Makes a folder for the files of this process; a temporary one goes when it is closed. */
+  WorkFolder work() {
     String work = variables.get(WORK);
-    return work == null || work.isBlank()
-        ? Path.of(System.getProperty("java.io.tmpdir"), "finetune-" + ProcessHandle.current().pid())
-        : Path.of(work);
+    try {
+      return work == null || work.isBlank()
+          ? new WorkFolder(Files.createTempDirectory("finetune-"), true)
+          : new WorkFolder(Files.createDirectories(Path.of(work)), false);
+    } catch (IOException e) {
+      throw new StorageUnreachable("the work folder cannot be made: " + e.getMessage(), e);
+    }
   }
 
   /** Returns a folder for downloads, kept from run to run; made when needed. */

@@ -63,11 +63,13 @@ final class EvaluateCommand implements Callable<Integer> {
               .read(file);
       double loss =
           HeldOutLoss.of(
-              loaded.kernels(),
-              loaded.model(),
-              loaded.adapter(),
-              rows.examples(),
-              Math.max(maxLength, Resolved.LEAST_TOKEN_BUDGET));
+                  loaded.kernels(),
+                  loaded.model(),
+                  loaded.adapter(),
+                  rows.examples(),
+                  Math.max(maxLength, Resolved.LEAST_TOKEN_BUDGET),
+                  () -> false)
+              .orElseThrow();
       Map<String, Object> result = new TreeMap<>();
       result.put("loss", loss);
       result.put("rows", rows.examples().size());

@@ -90,7 +90,7 @@ final class FineTuneRecipe {
   private ExitCode attempt(Run run, StorageSettings settings) {
     ProgressReporter reporter = new ProgressReporter(run, Clock.systemUTC());
     console.say("Attempt %d of %s", run.attempt(), run.location());
-    try {
+    try (Heartbeat _ = new Heartbeat(run)) {
       reporter.starting();
       return train(run, settings, reporter);
     } catch (Fenced e) {
@@ -103,12 +103,13 @@ final class FineTuneRecipe {
   }
 
   private ExitCode train(Run run, StorageSettings settings, ProgressReporter reporter) {
-    try (Inputs inputs = Inputs.fetch(job.spec(), settings, environment, console)) {
+    try (Environment.WorkFolder work = environment.work();
+        Inputs inputs = Inputs.fetch(job.spec(), settings, environment, console)) {
       RunRecord record = run.freeze(inputs.record(job.spec()));
       try (Session session = Session.open(job.spec(), inputs, record, console)) {
         TrainingLoop.Outlets outlets =
             new TrainingLoop.Outlets(console, reporter, options.metrics());
-        return new TrainingLoop(job.spec(), run, session, outlets, environment.work(), stop).run();
+        return new TrainingLoop(job.spec(), run, session, outlets, work.path(), stop).run();
       }
     }
   }

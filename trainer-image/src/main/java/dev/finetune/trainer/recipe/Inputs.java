@@ -54,16 +54,29 @@ record Inputs(
     String evalUri = dataset.eval();
     Path eval = evalUri == null ? null : fetcher.fetch("spec.dataset.eval", evalUri);
     BaseModel base = BaseModel.open(model);
+    boolean read = false;
+    try {
+      EvalSplit split = read(spec, base, train, eval, console);
+      read = true;
+      return new Inputs(base, split.train(), split.eval(), initial, fetcher.sources());
+    } finally {
+      if (!read) {
+        base.close();
+      }
+    }
+  }
+
+  private static EvalSplit read(
+      FineTuneJobSpec spec, BaseModel base, Path train, @Nullable Path eval, Console console) {
     ExampleReader reader =
         new ExampleReader(
             base.tokenizer(),
-            dataset.format(),
+            spec.dataset().format(),
             spec.training().maxLength(),
             base.config().vocabularySize());
     ExampleSet rows = reader.read(train);
     report(console, "Training data", rows.report());
-    EvalSplit split = split(spec, rows, reader, eval, console);
-    return new Inputs(base, split.train(), split.eval(), initial, fetcher.sources());
+    return split(spec, rows, reader, eval, console);
   }
 
   private static EvalSplit split(

@@ -48,6 +48,10 @@ public final class Main implements Callable<Integer> {
     int status = CRASHED;
     try {
       status = run(stop, writer(System.out), writer(System.err), arguments);
+    } catch (OutOfMemoryError e) {
+      Failures failure = Failures.of(e);
+      System.err.println("trainer: " + failure.message());
+      status = failure.exitStatus();
     } finally {
       // Also after an Error, or the process would wait for a run that is no more.
       stop.ended(status);

@@ -18,15 +18,19 @@ import dev.finetune.trainer.model.ModelLoader;
 import dev.finetune.trainer.optim.LearningRate;
 import dev.finetune.trainer.progress.Console;
 import dev.finetune.trainer.run.RunRecord;
+import dev.finetune.trainer.tokenizer.Tokenizer;
 import dev.finetune.trainer.train.AdapterTrainer;
 import dev.finetune.trainer.train.StepPlan;
 import java.nio.file.Path;
+import java.util.ArrayDeque;
+import java.util.Deque;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
  * Everything in memory that an attempt trains with.
  *
+ * @param tokenizer the base model's; stays the inputs'
  * @param adapterConfig content of {@code adapter_config.json}
  */
 record Session(
@@ -37,6 +41,7 @@ record Session(
     StepPlan plan,
     List<Example> examples,
     List<Example> heldOut,
+    Tokenizer tokenizer,
     String adapterConfig)
     implements AutoCloseable {
   private static final int DEFAULT_RANK = 16;
@@ -45,12 +50,42 @@ record Session(
 
   /** Loads the model and makes the adapter, as the run's record says. */
   static Session open(FineTuneJobSpec spec, Inputs inputs, RunRecord record, Console console) {
+    Opening opening = new Opening();
+    boolean opened = false;
+    try {
+      Session session = open(opening, spec, inputs, record, console);
+      opened = true;
+      return session;
+    } finally {
+      if (!opened) {
+        opening.close();
+      }
+    }
+  }
+
+  /** What was opened so far, newest first. */
+  private static final class Opening {
+    private final Deque<Runnable> closings = new ArrayDeque<>();
+
+    void add(Runnable close) {
+      closings.push(close);
+    }
+
+    void close() {
+      closings.forEach(Runnable::run);
+    }
+  }
+
+  private static Session open(
+      Opening opening, FineTuneJobSpec spec, Inputs inputs, RunRecord record, Console console) {
     Engine engine = Engine.start(record.threads());
+    opening.add(engine::close);
     Kernels kernels = new Kernels(engine, Resolved.elementType(record.precision()));
     long start = System.nanoTime();
     DecoderModel model =
         ModelLoader.load(
             kernels, inputs.base().config(), inputs.base().weights(), spec.quantization());
+    opening.add(model::close);
     console.say(
         "Loaded %s in %.1f s: %s, %s, %d threads",
         inputs.base().name(),
@@ -63,6 +98,7 @@ record Session(
         TargetModules.resolve(
             shape.targets(), model.linears().stream().map(LinearShape::name).toList());
     LoraAdapter adapter = adapter(kernels, model, shape, targets, spec, inputs.initialAdapter());
+    opening.add(adapter::close);
     console.say(
         "Adapter: rank %d, alpha %d, %d modules, %d parameters",
         shape.rank(), shape.alpha(), targets.modules().size(), adapter.parameterCount());
@@ -83,6 +119,7 @@ record Session(
         plan,
         inputs.examples(),
         inputs.heldOut(),
+        inputs.base().tokenizer(),
         config(spec, shape, targets));
   }
 

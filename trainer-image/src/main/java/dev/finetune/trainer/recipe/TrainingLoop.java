@@ -29,10 +29,13 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalDouble;
 import org.jspecify.annotations.Nullable;
 
 /** The steps of an attempt, from the newest checkpoint to the delivery or a request to stop. */
 final class TrainingLoop {
+  private static final String TOKENIZER = "tokenizer.json";
+
   /** Steps whose metrics go to storage together. */
   private static final int METRICS_PART = 50;
 
@@ -75,9 +78,12 @@ final class TrainingLoop {
     }
     if (state.step() == 0 && !session.heldOut().isEmpty()) {
       outlets.reporter().evaluating();
-      double before = session.trainer().evaluate(session.heldOut());
-      outlets.console().say("Held-out loss before training: %.4f", before);
-      state = new TrainingState(0, 0, before);
+      OptionalDouble before = session.trainer().evaluate(session.heldOut(), stop::requested);
+      if (before.isEmpty()) {
+        return yielded();
+      }
+      outlets.console().say("Held-out loss before training: %.4f", before.getAsDouble());
+      state = new TrainingState(0, 0, before.getAsDouble());
     }
     outlets.reporter().started(state.step(), total, state.evalLossBefore());
     lastCommit = System.nanoTime();
@@ -185,8 +191,15 @@ final class TrainingLoop {
     Double before = state.evalLossBefore();
     Double after = null;
     if (!session.heldOut().isEmpty()) {
+      if (state.step() > committedStep) {
+        commit();
+      }
       outlets.reporter().evaluating();
-      after = session.trainer().evaluate(session.heldOut());
+      OptionalDouble measured = session.trainer().evaluate(session.heldOut(), stop::requested);
+      if (measured.isEmpty()) {
+        return yielded();
+      }
+      after = measured.getAsDouble();
       if (before != null) {
         outlets.console().say("Held-out loss: %.4f before, %.4f after", before, after);
       }
@@ -210,6 +223,8 @@ final class TrainingLoop {
       files.put(
           AdapterFiles.CONFIG,
           Files.writeString(folder.resolve(AdapterFiles.CONFIG), session.adapterConfig()));
+      files.put(
+          TOKENIZER, Files.writeString(folder.resolve(TOKENIZER), session.tokenizer().json()));
       files.put(
           ModelCard.FILE,
           Files.writeString(folder.resolve(ModelCard.FILE), ModelCard.text(spec, result)));

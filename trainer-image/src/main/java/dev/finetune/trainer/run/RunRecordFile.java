@@ -17,6 +17,9 @@ import org.jspecify.annotations.Nullable;
 
 /** {@code run.json}: written by the first attempt, obeyed by every other. */
 final class RunRecordFile {
+  private static final int MOST_THREADS = 1024;
+  private static final int MOST_TOKENS = 1 << 24;
+
   private static final int MAX_BYTES = 1 << 20;
 
   private final RunFolder run;
@@ -109,7 +112,8 @@ final class RunRecordFile {
       throw new UnreadableData(run.location(StorageLayout.RUN) + ": is no record of a run", e);
     }
     throw new UnreadableData(
-        run.location(StorageLayout.RUN) + ": lacks specHash, precision, threads or tokenBudget");
+        run.location(StorageLayout.RUN)
+            + ": specHash, precision, threads or tokenBudget is missing or out of range");
   }
 
   @SuppressWarnings("NullAway") // What comes from JSON may lack any field.
@@ -118,6 +122,8 @@ final class RunRecordFile {
         && record.specHash() != null
         && record.precision() != null
         && record.threads() > 0
-        && record.tokenBudget() > 0;
+        && record.threads() <= MOST_THREADS
+        && record.tokenBudget() > 0
+        && record.tokenBudget() <= MOST_TOKENS;
   }
 }

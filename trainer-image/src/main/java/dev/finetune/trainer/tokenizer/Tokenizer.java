@@ -144,8 +144,13 @@ public final class Tokenizer implements AutoCloseable {
   }
 
   private boolean postProcessorAddsBos() {
-    long[] with = decoder.encode("", true, false).getIds();
-    return with.length > 0 && with[0] == definition.bos().orElseThrow();
+    try {
+      long[] with = decoder.encode("", true, false).getIds();
+      return with.length > 0 && with[0] == definition.bos().orElseThrow();
+    } catch (RuntimeException e) {
+      close();
+      throw new UnreadableData(definition.source() + ": not a tokenizer: " + e.getMessage(), e);
+    }
   }
 
   private static HuggingFaceTokenizer load(String source, String json) {

@@ -16,6 +16,7 @@ import dev.finetune.trainer.optim.GradientClip;
 import dev.finetune.trainer.optim.LearningRate;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalDouble;
 import java.util.TreeSet;
 import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
@@ -143,9 +144,12 @@ public final class AdapterTrainer implements AutoCloseable {
    * Returns the mean loss of examples in nats per supervised token, without dropout.
    *
    * @param examples with at least one supervised token
+   * @param stop asked before each micro-batch
+   * @return empty if {@code stop} said so
+   * @throws Diverged if a loss is not finite
    */
-  public double evaluate(List<Example> examples) {
-    return HeldOutLoss.of(kernels, model, adapter, examples, settings.tokenBudget());
+  public OptionalDouble evaluate(List<Example> examples, BooleanSupplier stop) {
+    return HeldOutLoss.of(kernels, model, adapter, examples, settings.tokenBudget(), stop);
   }
 
   /** Returns the optimizer's moments. */

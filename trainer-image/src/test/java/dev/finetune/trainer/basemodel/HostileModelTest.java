@@ -17,7 +17,7 @@ class HostileModelTest {
   /** Metadata, tokenizer and table of tensors of the GGUF file. */
   private static final int HEAD_BYTES = 18_000;
 
-  @Property(tries = 400)
+  @Property(tries = 400, seed = "1")
   void opensOrRefusesGguf(
       @ForAll @Size(min = 1, max = 4) int[] places, @ForAll @IntRange(min = 1, max = 255) int flip)
       throws IOException {
@@ -33,7 +33,7 @@ class HostileModelTest {
     }
   }
 
-  @Property(tries = 400)
+  @Property(tries = 400, seed = "1")
   void opensOrRefusesAFolder(
       @ForAll @Size(min = 1, max = 4) int[] places,
       @ForAll @IntRange(min = 1, max = 255) int flip,

@@ -136,6 +136,18 @@ class BadInputTest {
   }
 
   @Test
+  void saysThatADiskIsFull() throws IOException {
+    // A device on which every write fails as on a full disk.
+    Path full = Path.of("/dev/full");
+    Ended ended = TrainingJobs.run(jobs.write(jobs.yaml()), "--metrics", full.toString());
+    assertThat(ended.status()).isEqualTo(ExitCode.STORAGE_UNREACHABLE.code());
+    assertThat(ended.error()).contains("--metrics /dev/full", "No space left");
+    try (Stream<Path> files = Files.walk(folder)) {
+      assertThat(files.filter(file -> file.toString().contains("adapter/"))).isEmpty();
+    }
+  }
+
+  @Test
   void refusesOtherBytesBehindTheSameUri() throws IOException {
     Path job = jobs.write(jobs.yaml());
     StopRequest stopped = new StopRequest(false);

@@ -17,13 +17,15 @@ import java.util.TreeMap;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /** Real processes that are killed, or asked to stop, and started again. */
+@Timeout(value = 15, unit = TimeUnit.MINUTES, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
 class ResumeTest {
-  private static final int STEPS = 70;
+  private static final int STEPS = 150;
 
   @TempDir private Path folder;
 
@@ -58,6 +60,15 @@ class ResumeTest {
   private void interrupt(Path storage, String precision, int step, boolean kill) throws Exception {
     Path progress = Files.createTempFile(folder, "steps", ".jsonl");
     Process process = start(storage, precision, "--metrics", progress.toString());
+    try {
+      interrupt(storage, process, progress, step, kill);
+    } finally {
+      process.destroyForcibly();
+    }
+  }
+
+  private static void interrupt(
+      Path storage, Process process, Path progress, int step, boolean kill) throws Exception {
     while (process.isAlive() && lastStep(progress) < step) {
       Thread.sleep(2);
     }
@@ -66,7 +77,7 @@ class ResumeTest {
       process.waitFor();
     } else {
       process.destroy();
-      assertThat(process.waitFor(60, TimeUnit.SECONDS)).isTrue();
+      assertThat(process.waitFor(300, TimeUnit.SECONDS)).isTrue();
       assertThat(process.exitValue()).isEqualTo(ExitCode.YIELDED.code());
       int done = lastStep(progress);
       JsonNode head = new ObjectMapper().readTree(TrainingJobs.find(storage, "head.json").toFile());
@@ -86,7 +97,7 @@ class ResumeTest {
 
   private Path run(Path storage, String precision) throws Exception {
     Process process = start(storage, precision);
-    assertThat(process.waitFor(120, TimeUnit.SECONDS)).isTrue();
+    assertThat(process.waitFor(300, TimeUnit.SECONDS)).isTrue();
     assertThat(process.exitValue()).isZero();
     try (Stream<Path> files = Files.walk(storage)) {
       return files
@@ -124,7 +135,10 @@ class ResumeTest {
                 "file:" + storage));
     command.addAll(List.of(more));
     ProcessBuilder builder = new ProcessBuilder(command);
-    builder.environment().putAll(Map.of("OMP_DYNAMIC", "FALSE", "MKL_DYNAMIC", "FALSE"));
+    builder
+        .environment()
+        .putAll(
+            Map.of("OMP_DYNAMIC", "FALSE", "MKL_DYNAMIC", "FALSE", "OMP_WAIT_POLICY", "PASSIVE"));
     builder.redirectErrorStream(true).redirectOutput(folder.resolve("trainer.log").toFile());
     return builder.start();
   }

@@ -74,7 +74,7 @@ class RunReportTest {
     fixture.store.put(RunFixture.FOLDER + "run.json", "{}".getBytes(StandardCharsets.UTF_8));
     assertThatThrownBy(() -> run.freeze(RunFixture.record("sha256:aa")))
         .isInstanceOf(UnreadableData.class)
-        .hasMessageContaining("run.json: lacks specHash");
+        .hasMessageContaining("run.json: specHash");
   }
 
   @Test

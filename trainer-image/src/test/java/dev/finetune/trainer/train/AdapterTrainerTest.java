@@ -116,6 +116,9 @@ class AdapterTrainerTest {
       assertThatThrownBy(() -> step(trainer, 7, examples))
           .isInstanceOf(Diverged.class)
           .hasMessage("step 7: the loss of example 0 is not finite");
+      assertThatThrownBy(() -> evaluate(trainer, examples))
+          .isInstanceOf(Diverged.class)
+          .hasMessage("the held-out loss of example 0 is not finite");
     }
   }
 
@@ -143,10 +146,11 @@ class AdapterTrainerTest {
         LoraAdapter adapter = RandomModel.adapter(kernels, model, 2, 4);
         AdapterTrainer trainer = trainer(kernels, model, adapter, 1e-2, WHOLE, 0.5)) {
       List<Example> examples = RandomModel.examples(config.vocabularySize(), 9, 8, 4);
-      double before = trainer.evaluate(examples);
+      double before = evaluate(trainer, examples);
       long live = TestEngine.engine().liveTensors();
       float[] parameters = adapter.parameters().toFloats();
-      assertThat(trainer.evaluate(examples)).isEqualTo(before);
+      assertThat(evaluate(trainer, examples)).isEqualTo(before);
+      assertThat(trainer.evaluate(examples, () -> true)).isEmpty();
       assertThat(adapter.parameters().toFloats()).isEqualTo(parameters);
       assertThat(TestEngine.engine().liveTensors()).isEqualTo(live);
     }
@@ -166,6 +170,10 @@ class AdapterTrainerTest {
       }
       return adapter.parameters().toFloats();
     }
+  }
+
+  private static double evaluate(AdapterTrainer trainer, List<Example> examples) {
+    return trainer.evaluate(examples, () -> false).orElseThrow();
   }
 
   private static StepResult step(AdapterTrainer trainer, int step, List<Example> examples) {
@@ -219,7 +227,7 @@ class AdapterTrainerTest {
         moved[i] += (float) (distance * direction[i]);
       }
       adapter.setParameters(moved);
-      losses.add(trainer.evaluate(examples));
+      losses.add(evaluate(trainer, examples));
     }
     adapter.setParameters(point);
     return (losses.get(0) - losses.get(1)) / (2 * step);

@@ -153,14 +153,14 @@ class GgufReaderTest {
     }
   }
 
-  @Property(tries = 1000)
+  @Property(tries = 1000, seed = "1")
   void neverFailsOtherThanForAPersonOnTheFirstKeys(
       @ForAll @Size(min = 1, max = 3) int[] places, @ForAll @IntRange(min = 1, max = 255) int flip)
       throws IOException {
     flip(places, flip, 0, 900);
   }
 
-  @Property(tries = 1000)
+  @Property(tries = 1000, seed = "1")
   void neverFailsOtherThanForAPersonOnTheTensorTable(
       @ForAll @Size(min = 1, max = 3) int[] places, @ForAll @IntRange(min = 1, max = 255) int flip)
       throws IOException {

@@ -42,7 +42,9 @@ final class Hostile {
   /** Writes bytes to a new file of the temporary folder. */
   static Path write(byte[] bytes) {
     try {
-      return Files.write(Files.createTempFile("hostile", ".bin"), bytes);
+      Path file = Files.createTempFile("hostile", ".bin");
+      file.toFile().deleteOnExit();
+      return Files.write(file, bytes);
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }

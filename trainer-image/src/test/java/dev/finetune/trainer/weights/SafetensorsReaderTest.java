@@ -234,7 +234,7 @@ class SafetensorsReaderTest {
     }
   }
 
-  @Property(tries = 1500)
+  @Property(tries = 1500, seed = "1")
   void neverFailsOtherThanForAPerson(
       @ForAll @Size(min = 1, max = 4) int[] places, @ForAll @IntRange(min = 1, max = 255) int flip)
       throws IOException {
