@@ -83,7 +83,7 @@ public final class LocalMain {
       @Option(names = "--job", description = "FineTuneJob to submit.") @Nullable Path job,
       @Option(names = "--prompt", defaultValue = PROMPT, description = "What is asked at the end.")
           String prompt,
-      @Option(names = "--minutes", defaultValue = "15", description = "How long it may take.")
+      @Option(names = "--minutes", defaultValue = "40", description = "How long it may take.")
           int minutes,
       @Option(names = "--verbose", description = "Print what the trainer prints.") boolean verbose)
       throws IOException {

@@ -11,6 +11,7 @@ import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.condition.EnabledIf;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -134,6 +135,7 @@ class KubectlTest {
   }
 
   @Test
+  @Timeout(120)
   void followsChanges() throws Exception {
     Process watch = start("get", "exp", "-w");
     try (var lines = watch.inputReader()) {

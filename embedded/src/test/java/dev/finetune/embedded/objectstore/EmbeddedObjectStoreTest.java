@@ -122,7 +122,10 @@ class EmbeddedObjectStoreTest {
         new Handler() {
           @Override
           public void publish(LogRecord record) {
-            lines.add(record.getLoggerName() + ": " + record.getMessage());
+            String logger = String.valueOf(record.getLoggerName());
+            if (logger.startsWith("org.gaul") || logger.startsWith("org.eclipse.jetty")) {
+              lines.add(logger + ": " + record.getMessage());
+            }
           }
 
           @Override

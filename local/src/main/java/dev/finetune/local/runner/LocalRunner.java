@@ -150,6 +150,9 @@ public final class LocalRunner implements AutoCloseable {
       }
       // A conflict with another writer, or an object that has just gone: look again.
       LOG.debug("a step of the runner failed", e);
+    } catch (RuntimeException e) {
+      // A bug, or a broken object of one job: the others go on.
+      LOG.error("a step of the runner failed", e);
     }
   }
 

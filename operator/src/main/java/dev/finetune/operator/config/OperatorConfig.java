@@ -66,7 +66,7 @@ public interface OperatorConfig {
 
   /** When a failed attempt is followed by another. */
   interface Retry {
-    /** Returns how many attempts in a row may fail without a new checkpoint, 1 to 10. */
+    /** Returns how many attempts in a row may fail without a new checkpoint, 1 to 9. */
     @WithDefault("5")
     int maxAttemptsWithoutProgress();
 

@@ -24,11 +24,21 @@ final class EndpointPolicy {
 
   /** Returns why a run may not be read from there, or empty if it may. */
   Optional<String> refusal(String storageUri, Optional<URI> endpoint) {
+    return refusalOfUri(storageUri).or(() -> refusalOfEndpoint(endpoint));
+  }
+
+  /** Returns why runs are not read below this URI, or empty if they are. */
+  Optional<String> refusalOfUri(String storageUri) {
     List<String> prefixes = config.allowedUriPrefixes().orElse(List.of());
     if (!prefixes.isEmpty() && prefixes.stream().noneMatch(p -> isUnder(storageUri, p))) {
       return Optional.of(
           "spec.storage.uri: must be under one of " + prefixes + ", was " + storageUri);
     }
+    return Optional.empty();
+  }
+
+  /** Returns why this endpoint is not called, or empty if it is. */
+  Optional<String> refusalOfEndpoint(Optional<URI> endpoint) {
     List<String> endpoints = config.allowedEndpoints().orElse(List.of());
     if (!endpoints.isEmpty()
         && (endpoint.isEmpty() || endpoints.stream().noneMatch(e -> isSame(endpoint.get(), e)))) {

@@ -169,10 +169,10 @@ public final class S3RunReader implements RunReader, AutoCloseable {
           "spec.storage.uri: must start with s3:// for the operator to read it, was "
               + storage.uri());
     }
-    Optional<String> refusal =
-        config.endpointOverride().isPresent()
-            ? Optional.empty()
-            : policy.refusal(storage.uri(), endpoint);
+    Optional<String> refusal = policy.refusalOfUri(storage.uri());
+    if (refusal.isEmpty() && config.endpointOverride().isEmpty()) {
+      refusal = policy.refusalOfEndpoint(endpoint);
+    }
     if (refusal.isPresent()) {
       throw new NotReadable(refusal.get());
     }

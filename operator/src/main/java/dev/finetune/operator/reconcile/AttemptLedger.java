@@ -75,7 +75,9 @@ final class AttemptLedger {
       return attempt;
     }
     Optional<PodTermination> pod = termination(observation, attempt.number());
-    if (pod.isEmpty() && isPodBehind(observation, attempt.number(), ended)) {
+    boolean unexplained =
+        observation.newestPod(attempt.number()).isPresent() || state.exitStatus() == null;
+    if (pod.isEmpty() && unexplained && isPodBehind(observation, ended)) {
       return attempt;
     }
     Integer exitStatus = pod.map(PodTermination::exitStatus).orElse(state.exitStatus());
@@ -128,10 +130,9 @@ final class AttemptLedger {
     return observation.newestPod(number).flatMap(PodTermination::of);
   }
 
-  /** Returns whether the newest pod is still reported as running after its Job has failed. */
-  private static boolean isPodBehind(Observation observation, int number, Instant ended) {
-    return observation.newestPod(number).isPresent()
-        && observation.now().isBefore(ended.plus(PATIENCE));
+  /** Returns whether the end of the newest pod may still be reported, after its Job has failed. */
+  private static boolean isPodBehind(Observation observation, Instant ended) {
+    return observation.now().isBefore(ended.plus(PATIENCE));
   }
 
   /** Returns the trainer's own last word, else the last line of its log, else the Job's message. */

@@ -198,7 +198,7 @@ public class FineTuneJobReconciler implements Reconciler<FineTuneJob> {
     List<AttemptStatus> attempts = AttemptLedger.of(observation);
     History history =
         new History(attempts, Labels.queue(job).orElse(null), observation.run().head());
-    boolean newer = write(job, statuses.create(job, situation, history));
+    // The progress first: nothing may be left to write once a terminal status is there.
     Optional<FineTuneJob> answer =
         Optional.ofNullable(observation.run().progress())
             .flatMap(
@@ -208,6 +208,7 @@ public class FineTuneJobReconciler implements Reconciler<FineTuneJob> {
                         situation.phase(),
                         job.getStatus() == null ? null : job.getStatus().progress()))
             .map(next -> writer.writeProgress(job, next));
+    boolean newer = write(job, statuses.create(job, situation, history));
     return newer || answer.filter(now -> isNewer(now, job)).isPresent();
   }
 

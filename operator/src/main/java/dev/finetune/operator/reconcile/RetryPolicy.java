@@ -22,10 +22,10 @@ final class RetryPolicy {
 
   RetryPolicy(OperatorConfig.Retry config) {
     int attempts = config.maxAttemptsWithoutProgress();
-    if (attempts < 1 || attempts > AttemptLedger.KEPT) {
+    if (attempts < 1 || attempts >= AttemptLedger.KEPT) {
       throw new IllegalArgumentException(
           "finetune.operator.retry.max-attempts-without-progress: must be 1 to %d, was %d"
-              .formatted(AttemptLedger.KEPT, attempts));
+              .formatted(AttemptLedger.KEPT - 1, attempts));
     }
     this.config = config;
   }

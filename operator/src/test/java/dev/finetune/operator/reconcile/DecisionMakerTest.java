@@ -445,7 +445,7 @@ class DecisionMakerTest {
     assertThatThrownBy(
             () ->
                 new DecisionMaker(
-                    Settings.with(Map.of("retry.max-attempts-without-progress", "11"))))
-        .hasMessageContaining("must be 1 to 10, was 11");
+                    Settings.with(Map.of("retry.max-attempts-without-progress", "10"))))
+        .hasMessageContaining("must be 1 to 9, was 10");
   }
 }

@@ -47,6 +47,7 @@ import java.time.temporal.ChronoUnit;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Predicate;
 import org.awaitility.core.ThrowingRunnable;
 import org.junit.jupiter.api.AfterAll;
@@ -305,7 +306,11 @@ class ReconcileTest {
     awaitPhase(Phase.Running);
     eventually(() -> assertThat(status().progress().steps()).isEqualTo("120/500"));
     assertThat(managers()).contains("finetune-operator", "finetune-progress");
-    Thread.sleep(500);
+    AtomicInteger before = new AtomicInteger(-1);
+    await()
+        .atMost(Duration.ofSeconds(30))
+        .pollInterval(Duration.ofSeconds(1))
+        .until(() -> before.getAndSet(log.requests().size()) == log.requests().size());
     int asked = log.requests().size();
     long writes = log.writes();
     String version = job().get().getMetadata().getResourceVersion();
@@ -383,6 +388,7 @@ class ReconcileTest {
     submit();
     awaitTrainer(1);
     runPod(1);
+    awaitPhase(Phase.Running);
     endPod(1, 134, "SIGABRT");
     awaitTrainer(2);
     eventually(() -> assertThat(status().restarts()).isEqualTo(1));
@@ -397,6 +403,7 @@ class ReconcileTest {
     submit();
     awaitTrainer(1);
     runPod(1);
+    awaitPhase(Phase.Running);
     endPod(1, 42, "reading\ndataset.train: line 7 is no JSON\n");
     awaitPhase(Phase.Failed);
     assertThat(status().reason()).isEqualTo("InvalidInput");
