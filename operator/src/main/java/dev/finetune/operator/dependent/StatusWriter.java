@@ -47,6 +47,20 @@ public final class StatusWriter {
     return apply(job, status, PROGRESS_MANAGER);
   }
 
+  /**
+   * Returns whether the job has ended, asking the API server and not the cache, which may be
+   * behind.
+   */
+  public boolean hasEnded(FineTuneJob job) {
+    FineTuneJob live =
+        client
+            .resources(FineTuneJob.class)
+            .inNamespace(job.getMetadata().getNamespace())
+            .withName(job.getMetadata().getName())
+            .get();
+    return live != null && live.getStatus() != null && live.getStatus().completionTime() != null;
+  }
+
   private FineTuneJob apply(FineTuneJob job, FineTuneJobStatus status, String manager) {
     FineTuneJob minimal = new FineTuneJob();
     minimal.setMetadata(

@@ -216,6 +216,10 @@ public class FineTuneJobReconciler implements Reconciler<FineTuneJob> {
     if (next.equals(StatusFactory.withoutProgress(job.getStatus()))) {
       return false;
     }
+    if (next.completionTime() == null && writer.hasEnded(job)) {
+      // What was reconciled is older than the end, which holds.
+      return false;
+    }
     return isNewer(writer.writeStatus(job, next), job);
   }
 

@@ -13,6 +13,7 @@ import dev.finetune.operator.FakeRunReader;
 import dev.finetune.operator.FineTuneJobs;
 import dev.finetune.operator.Settings;
 import dev.finetune.operator.api.FineTuneJob;
+import dev.finetune.operator.dependent.StatusWriter;
 import dev.finetune.operator.desired.Labels;
 import dev.finetune.operator.desired.TrainerJob;
 import dev.finetune.operator.progress.RunReading;
@@ -588,6 +589,33 @@ class ReconcileTest {
     UpdateControl<FineTuneJob> changed = reconciler().reconcile(seen, nothingElse());
     assertThat(changed.isNoUpdate()).isTrue();
     assertThat(changed.getScheduleDelay()).hasValue(BaseControl.INSTANT_RESCHEDULE);
+  }
+
+  @Test
+  void aViewFromBeforeTheEndDoesNotReopenTheJob() {
+    operator.stop();
+    FineTuneJob seen = submit(FineTuneJobs.with(true, null, "http://store.example:9000"));
+    String end = "2026-01-01T00:00:00Z";
+    FineTuneJobStatus failed =
+        new FineTuneJobStatus(
+            1L,
+            Phase.Failed,
+            null,
+            null,
+            null,
+            null,
+            null,
+            null,
+            null,
+            null,
+            null,
+            end,
+            null,
+            null);
+    new StatusWriter(client).writeStatus(seen, failed);
+    reconciler().reconcile(seen, nothingElse());
+    assertThat(status().phase()).isEqualTo(Phase.Failed);
+    assertThat(status().completionTime()).isEqualTo(end);
   }
 
   /** A context in which the job has neither Jobs nor pods. */
