@@ -9,9 +9,13 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 
-/** Reference numbers that PEFT, transformers and bitsandbytes made. */
+/**
+ * Reference numbers that PEFT, transformers and bitsandbytes made. {@code
+ * -Dfinetune.goldens=FOLDER} names others, made with other seeds and shapes.
+ */
 public final class Goldens {
-  private static final Path ROOT = Path.of("src/test/resources/goldens");
+  private static final Path ROOT =
+      Path.of(System.getProperty("finetune.goldens", "src/test/resources/goldens"));
 
   private Goldens() {}
 
