@@ -9,6 +9,7 @@ import com.fasterxml.jackson.databind.MapperFeature;
 import com.fasterxml.jackson.databind.ObjectWriter;
 import com.fasterxml.jackson.databind.SerializationFeature;
 import com.fasterxml.jackson.databind.json.JsonMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import com.fasterxml.jackson.datatype.jsr310.JavaTimeModule;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -52,6 +53,11 @@ public final class RunJson {
     } catch (JsonProcessingException e) {
       throw new IllegalArgumentException("not a document: " + document.getClass(), e);
     }
+  }
+
+  /** Returns a document as the tree that {@link #writeLine} writes. */
+  static ObjectNode tree(Object document) {
+    return MAPPER.valueToTree(document);
   }
 
   /**

@@ -1,5 +1,10 @@
 package dev.finetune.api.run;
 
+import com.fasterxml.jackson.core.JsonPointer;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.DoubleNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import com.fasterxml.jackson.databind.node.TextNode;
 import dev.finetune.api.spec.Adapter;
 import dev.finetune.api.spec.Dataset;
 import dev.finetune.api.spec.FineTuneJobSpec;
@@ -11,6 +16,7 @@ import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -20,6 +26,14 @@ import org.jspecify.annotations.Nullable;
  * part of it. The hash of a spec never changes: it is how a run is found again.
  */
 public final class SpecHash {
+  private static final Map<JsonPointer, JsonNode> NEWER =
+      Map.of(
+          JsonPointer.compile("/adapter/init"), TextNode.valueOf("default"),
+          JsonPointer.compile("/adapter/loraPlusRatio"), DoubleNode.valueOf(1),
+          JsonPointer.compile("/training/optimizer"), TextNode.valueOf("AdamW"),
+          JsonPointer.compile("/training/labelSmoothing"), DoubleNode.valueOf(0),
+          JsonPointer.compile("/training/neftuneNoiseAlpha"), DoubleNode.valueOf(0));
+
   private SpecHash() {}
 
   /** Returns 16 hexadecimal digits. */
@@ -37,11 +51,25 @@ public final class SpecHash {
     try {
       byte[] digest =
           MessageDigest.getInstance("SHA-256")
-              .digest(RunJson.writeLine(deciding).getBytes(StandardCharsets.UTF_8));
+              .digest(text(deciding).getBytes(StandardCharsets.UTF_8));
       return HexFormat.of().formatHex(digest, 0, 8);
     } catch (NoSuchAlgorithmException e) {
       throw new IllegalStateException("every Java runtime has SHA-256", e);
     }
+  }
+
+  /** A field that is newer than the first hashes is left out at its default. */
+  private static String text(Deciding deciding) {
+    ObjectNode tree = RunJson.tree(deciding);
+    NEWER.forEach(
+        (field, value) -> {
+          ObjectNode owner = (ObjectNode) tree.at(field.head());
+          String name = field.last().getMatchingProperty();
+          if (owner.path(name).equals(value)) {
+            owner.remove(name);
+          }
+        });
+    return tree.toString();
   }
 
   /** Holding out nothing is the same as not saying so. */
@@ -62,7 +90,14 @@ public final class SpecHash {
             adapter.dropout(),
             adapter.targetModules() == null ? List.of("all-linear") : adapter.targetModules(),
             adapter.variant(),
-            null);
+            null,
+            adapter.init(),
+            adapter.layersToTransform(),
+            adapter.rankPattern(),
+            adapter.alphaPattern(),
+            adapter.modulesToSave(),
+            adapter.excludeModules(),
+            adapter.loraPlusRatio());
   }
 
   /** Fills in the defaults that hold unless the other of two fields is set. */
@@ -82,7 +117,13 @@ public final class SpecHash {
         training.maxLength(),
         training.shuffle(),
         training.seed(),
-        training.precision());
+        training.precision(),
+        training.optimizer(),
+        training.optimizerOptions(),
+        training.scheduleOptions(),
+        training.labelSmoothing(),
+        training.neftuneNoiseAlpha(),
+        training.evalEverySteps());
   }
 
   private record Deciding(

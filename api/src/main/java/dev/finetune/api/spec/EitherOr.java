@@ -12,6 +12,10 @@ final class EitherOr {
   static final String EVAL = "only one of eval and evalFraction may be set";
   static final String EPOCHS = "only one of epochs and maxSteps may be set";
   static final String WARMUP = "only one of warmupSteps and warmupRatio may be set";
+  static final String CONSTANT =
+      "must be constantWithWarmup when warmupSteps or warmupRatio is above 0";
+  static final String PLATEAU = "must be set when schedule is reduceOnPlateau";
+  static final String INIT = "must be default or absent when initFrom is set";
   static final String BLOCK_SIZE = "must be a power of two from 32 to 4096";
   static final String VALUE = "only one of value and valueFrom may be set";
   static final String KEY_REFERENCE = "exactly one of secretKeyRef and configMapKeyRef must be set";
@@ -24,6 +28,13 @@ final class EitherOr {
           rule(Dataset.class, EVAL, it -> it.eval() == null || it.evalFraction() == null),
           rule(Training.class, EPOCHS, it -> it.epochs() == null || it.maxSteps() == null),
           rule(Training.class, WARMUP, it -> it.warmupSteps() == null || it.warmupRatio() == null),
+          rule(Training.class, CONSTANT, it -> it.schedule() != Schedule.CONSTANT || !warms(it)),
+          rule(
+              Training.class,
+              PLATEAU,
+              it -> it.schedule() != Schedule.REDUCE_ON_PLATEAU || it.evalEverySteps() != null),
+          rule(
+              Adapter.class, INIT, it -> it.initFrom() == null || it.init() == AdapterInit.DEFAULT),
           rule(Quantization.class, BLOCK_SIZE, it -> isBlockSize(it.blockSize())),
           rule(
               EnvironmentVariable.class, VALUE, it -> it.value() == null || it.valueFrom() == null),
@@ -53,6 +64,12 @@ final class EitherOr {
 
   private static boolean isBlockSize(int size) {
     return size >= 32 && size <= 4096 && Integer.bitCount(size) == 1;
+  }
+
+  private static boolean warms(Training training) {
+    Integer steps = training.warmupSteps();
+    Double ratio = training.warmupRatio();
+    return (steps != null && steps > 0) || (ratio != null && ratio > 0);
   }
 
   private static boolean isExists(Toleration toleration) {

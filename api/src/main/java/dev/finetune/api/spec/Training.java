@@ -16,6 +16,15 @@ import org.jspecify.annotations.Nullable;
     value = "!(has(self.warmupSteps) && has(self.warmupRatio))",
     message = EitherOr.WARMUP,
     fieldPath = ".warmupRatio")
+@ValidationRule(
+    value =
+        "!has(self.schedule) || self.schedule != 'constant' || (!has(self.warmupSteps) || self.warmupSteps == 0) && (!has(self.warmupRatio) || self.warmupRatio == 0)",
+    message = EitherOr.CONSTANT,
+    fieldPath = ".schedule")
+@ValidationRule(
+    value = "!has(self.schedule) || self.schedule != 'reduceOnPlateau' || has(self.evalEverySteps)",
+    message = EitherOr.PLATEAU,
+    fieldPath = ".evalEverySteps")
 public record Training(
     @JsonPropertyDescription(
             "Passes over the training rows. Default 1. Not together with maxSteps.")
@@ -24,13 +33,13 @@ public record Training(
         @Nullable Integer epochs,
     @JsonPropertyDescription("Optimizer steps. Not together with epochs.") @Min(1) @Max(10000000)
         @Nullable Integer maxSteps,
-    @JsonPropertyDescription("Peak learning rate of AdamW, above 0 and at most 1. Default 0.0002.")
+    @JsonPropertyDescription("Peak learning rate, above 0 and at most 1. Default 0.0002.")
         @Min(value = 0, inclusive = false)
         @Max(1)
         @Default("0.0002")
         Double learningRate,
     @JsonPropertyDescription(
-            "How the learning rate changes after warm-up: linear, cosine or constant. Default linear.")
+            "How the learning rate changes: linear, cosine, cosineWithRestarts, cosineWithMinLr, polynomial, constant, constantWithWarmup, inverseSqrt, warmupStableDecay or reduceOnPlateau. Default linear.")
         @Default("linear")
         Schedule schedule,
     @JsonPropertyDescription(
@@ -43,7 +52,8 @@ public record Training(
         @Min(0)
         @Max(1)
         @Nullable Double warmupRatio,
-    @JsonPropertyDescription("Decoupled weight decay of AdamW, 0 to 1. Default 0.")
+    @JsonPropertyDescription(
+            "Weight decay, 0 to 1: decoupled in AdamW and Adafactor, added to the gradient in SGD. Default 0.")
         @Min(0)
         @Max(1)
         @Default("0")
@@ -76,7 +86,31 @@ public record Training(
     @JsonPropertyDescription(
             "Data type of base weights and products: auto, fp32 or bf16. Default auto.")
         @Default("auto")
-        Precision precision) {
+        Precision precision,
+    @JsonPropertyDescription(
+            "What turns gradients into updates: AdamW, AdamW8bit, SGD or Adafactor. Default AdamW.")
+        @Default("AdamW")
+        Optimizer optimizer,
+    @JsonPropertyDescription("Constants of the optimizer.")
+        @Nullable OptimizerOptions optimizerOptions,
+    @JsonPropertyDescription("What shapes the schedule.") @Nullable ScheduleOptions scheduleOptions,
+    @JsonPropertyDescription(
+            "Share of a label's probability that is spread over all tokens, 0 to 1 (exclusive). Default 0.")
+        @Min(0)
+        @Max(value = 1, inclusive = false)
+        @Default("0")
+        Double labelSmoothing,
+    @JsonPropertyDescription(
+            "NEFTune: scale of the noise that is added to embeddings while training. Default 0, none.")
+        @Min(0)
+        @Max(1000)
+        @Default("0")
+        Double neftuneNoiseAlpha,
+    @JsonPropertyDescription(
+            "Optimizer steps from one evaluation on held-out rows to the next. Default: only before the first and after the last step. reduceOnPlateau needs it.")
+        @Min(1)
+        @Max(10000000)
+        @Nullable Integer evalEverySteps) {
   /** Fills in the defaults of absent fields, the same as the CRD states. */
   public Training {
     learningRate = learningRate == null ? 2e-4 : learningRate;
@@ -88,12 +122,16 @@ public record Training(
     shuffle = shuffle == null ? true : shuffle;
     seed = seed == null ? 42L : seed;
     precision = precision == null ? Precision.AUTO : precision;
+    optimizer = optimizer == null ? Optimizer.ADAM_W : optimizer;
+    labelSmoothing = labelSmoothing == null ? 0.0 : labelSmoothing;
+    neftuneNoiseAlpha = neftuneNoiseAlpha == null ? 0.0 : neftuneNoiseAlpha;
   }
 
   /** Returns what a job that says nothing of it gets. */
   @SuppressWarnings("NullAway") // The compact constructor turns absent fields into defaults.
   public static Training defaults() {
     return new Training(
-        null, null, null, null, null, null, null, null, null, null, null, null, null);
+        null, null, null, null, null, null, null, null, null, null, null, null, null, null, null,
+        null, null, null, null);
   }
 }

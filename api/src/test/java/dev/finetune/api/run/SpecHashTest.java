@@ -46,7 +46,9 @@ class SpecHashTest {
         "adapter={rank: 16, alpha: 32, dropout: 0, targetModules: [all-linear], variant: LoRA}",
         "training={epochs: 1, learningRate: 2e-4, schedule: linear, warmupSteps: 0}",
         "training={weightDecay: 0, maxGradientNorm: 1, globalBatchSize: 16, maxLength: 1024}",
-        "training={shuffle: true, seed: 42, precision: auto}"
+        "training={shuffle: true, seed: 42, precision: auto}",
+        "training={optimizer: AdamW, labelSmoothing: 0, neftuneNoiseAlpha: 0}",
+        "adapter={init: default, loraPlusRatio: 1}"
       })
   void isTheSameForADefaultThatIsWrittenOut(String change) {
     assertThat(hash(change)).isEqualTo(BASE_HASH);
@@ -98,6 +100,20 @@ class SpecHashTest {
             "training={seed: 7}",
             "training={precision: fp32}",
             "training={precision: bf16}",
+            "training={optimizer: SGD}",
+            "training={optimizerOptions: {beta2: 0.95}}",
+            "training={schedule: cosineWithMinLr, scheduleOptions: {minLearningRateRatio: 0.2}}",
+            "training={labelSmoothing: 0.1}",
+            "training={neftuneNoiseAlpha: 5}",
+            "training={evalEverySteps: 10}",
+            "adapter={variant: DoRA}",
+            "adapter={init: pissa}",
+            "adapter={layersToTransform: [0]}",
+            "adapter={rankPattern: {q_proj: 4}}",
+            "adapter={alphaPattern: {q_proj: 4}}",
+            "adapter={modulesToSave: [lm_head]}",
+            "adapter={excludeModules: [q_proj]}",
+            "adapter={loraPlusRatio: 16}",
             "runId=second");
     Set<String> hashes = new HashSet<>(Set.of(BASE_HASH));
 

@@ -55,7 +55,8 @@ class SpecRulesTest {
     for (double rate : new double[] {Double.NaN, Double.POSITIVE_INFINITY, 0, -1}) {
       Training training =
           new Training(
-              null, null, rate, null, null, null, null, null, null, null, null, null, null);
+              null, null, rate, null, null, null, null, null, null, null, null, null, null, null,
+              null, null, null, null, null);
 
       assertThat(SpecRules.check(spec(MODEL, training, null)))
           .as("" + rate)

@@ -89,7 +89,7 @@ final class CrdSchema {
     finish((ObjectNode) schema.get("additionalProperties"), value);
     Size size = key.getAnnotation(Size.class);
     Pattern pattern = key.getAnnotation(Pattern.class);
-    if (size == null || pattern == null) {
+    if (size == null) {
       throw new IllegalStateException("keys without bounds: " + schema);
     }
     ArrayNode rules = schema.withArray("x-kubernetes-validations");
@@ -99,10 +99,12 @@ final class CrdSchema {
         .put(
             "rule",
             "self.all(k, k.size() >= %d && k.size() <= %d)".formatted(size.min(), size.max()));
-    rules
-        .addObject()
-        .put("message", "keys must match " + pattern.value())
-        .put("rule", "self.all(k, k.matches('" + pattern.value() + "'))");
+    if (pattern != null) {
+      rules
+          .addObject()
+          .put("message", "keys must match " + pattern.value())
+          .put("rule", "self.all(k, k.matches('" + pattern.value() + "'))");
+    }
   }
 
   private static void finishQuantity(ObjectNode schema) {

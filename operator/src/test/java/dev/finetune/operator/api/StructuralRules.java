@@ -24,6 +24,7 @@ final class StructuralRules {
           "minimum",
           "maximum",
           "exclusiveMinimum",
+          "exclusiveMaximum",
           "minLength",
           "maxLength",
           "pattern",
@@ -110,9 +111,11 @@ final class StructuralRules {
         report(path, "too small");
       }
     }
-    if (schema.has("maximum")
-        && value.decimalValue().compareTo(schema.get("maximum").decimalValue()) > 0) {
-      report(path, "too large");
+    if (schema.has("maximum")) {
+      int order = value.decimalValue().compareTo(schema.get("maximum").decimalValue());
+      if (order > 0 || (order == 0 && schema.path("exclusiveMaximum").asBoolean())) {
+        report(path, "too large");
+      }
     }
   }
 

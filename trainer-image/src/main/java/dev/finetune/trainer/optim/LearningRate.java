@@ -1,6 +1,7 @@
 package dev.finetune.trainer.optim;
 
 import dev.finetune.api.spec.Schedule;
+import dev.finetune.trainer.failure.InvalidConfiguration;
 
 /**
  * The learning rate of each optimizer step: a straight rise over the warm-up, then the schedule.
@@ -23,12 +24,20 @@ public record LearningRate(Schedule schedule, double peak, int warmupSteps, int 
     }
     double decaySteps = Math.max(1, totalSteps - warmupSteps);
     return switch (schedule) {
-      case CONSTANT -> 1;
+      case CONSTANT, CONSTANT_WITH_WARMUP -> 1;
       case LINEAR -> Math.max(0, (totalSteps - step) / decaySteps);
       case COSINE -> {
         double done = (step - warmupSteps) / decaySteps;
         yield Math.max(0, 0.5 * (1 + Math.cos(Math.PI * done)));
       }
+      case COSINE_WITH_RESTARTS,
+          COSINE_WITH_MIN_LR,
+          POLYNOMIAL,
+          INVERSE_SQRT,
+          WARMUP_STABLE_DECAY,
+          REDUCE_ON_PLATEAU ->
+          throw new InvalidConfiguration(
+              "spec.training.schedule: " + schedule + " is not supported by this trainer");
     };
   }
 }

@@ -3,8 +3,7 @@ package dev.finetune.trainer.train;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import dev.finetune.api.spec.Precision;
-import dev.finetune.api.spec.Schedule;
+import dev.finetune.api.spec.FineTuneJobFile;
 import dev.finetune.api.spec.Training;
 import dev.finetune.trainer.data.Example;
 import dev.finetune.trainer.data.ExampleOrder;
@@ -53,20 +52,9 @@ class StepPlanTest {
     int compared = 0;
     for (JsonNode golden : Goldens.json("schedules.json").path("warmup_ratio_to_steps")) {
       Training training =
-          new Training(
-              null,
-              golden.path("steps").asInt(),
-              1e-3,
-              Schedule.LINEAR,
-              null,
-              golden.path("warmup_ratio").asDouble(),
-              0.0,
-              1.0,
-              4,
-              64,
-              true,
-              1L,
-              Precision.FP32);
+          spec(
+              "{maxSteps: %s, warmupRatio: %s}"
+                  .formatted(golden.path("steps"), golden.path("warmup_ratio")));
       assertThat(plan(100, training).warmupSteps(training))
           .as(golden.toString())
           .isEqualTo(golden.path("warmup_steps").asInt());
@@ -100,21 +88,25 @@ class StepPlanTest {
 
   private static Training training(
       @Nullable Integer epochs, @Nullable Integer maxSteps, int batch) {
-    Training defaults = Training.defaults();
-    return new Training(
-        epochs,
-        maxSteps,
-        defaults.learningRate(),
-        defaults.schedule(),
-        null,
-        null,
-        defaults.weightDecay(),
-        defaults.maxGradientNorm(),
-        batch,
-        defaults.maxLength(),
-        defaults.shuffle(),
-        defaults.seed(),
-        defaults.precision());
+    String length = epochs != null ? "epochs: " + epochs : "maxSteps: " + maxSteps;
+    return spec("{%s, globalBatchSize: %d}".formatted(length, batch));
+  }
+
+  private static Training spec(String yaml) {
+    return FineTuneJobFile.parse(
+            """
+            apiVersion: finetune.dev/v1alpha1
+            kind: FineTuneJob
+            metadata: {name: job}
+            spec:
+              model: {uri: "file:model"}
+              dataset: {train: "file:train.jsonl"}
+              storage: {uri: "file:runs"}
+              training: %s
+            """
+                .formatted(yaml))
+        .spec()
+        .training();
   }
 
   @Test
