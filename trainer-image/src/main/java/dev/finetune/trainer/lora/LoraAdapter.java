@@ -8,6 +8,7 @@ import dev.finetune.trainer.random.CounterRandom;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -176,6 +177,22 @@ public final class LoraAdapter implements AutoCloseable {
 
   private static String nameOfB(String module) {
     return module + ".lora_B.weight";
+  }
+
+  /** Returns the trained tensors in the order of the flat tensors, which they fill but for gaps. */
+  public List<ParameterSection> sections() {
+    List<ParameterSection> sections = new ArrayList<>();
+    places.forEach(
+        (name, place) -> {
+          LinearShape shape = place.shape();
+          sections.add(
+              new ParameterSection(
+                  nameOfA(name), ParameterSection.Kind.A, place.a(), rank, shape.in()));
+          sections.add(
+              new ParameterSection(
+                  nameOfB(name), ParameterSection.Kind.B, place.b(), shape.out(), rank));
+        });
+    return List.copyOf(sections);
   }
 
   /** Overwrites all parameters, laid out as {@link #parameters}. */

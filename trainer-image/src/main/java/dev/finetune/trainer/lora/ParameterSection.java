@@ -1,0 +1,26 @@
+package dev.finetune.trainer.lora;
+
+/**
+ * One trained tensor, as a part of the flat tensors of an adapter.
+ *
+ * @param name PEFT's name without the prefix, such as {@code
+ *     model.layers.0.self_attn.q_proj.lora_A.weight}
+ * @param kind what it is
+ * @param start place of its first element in the flat tensors
+ * @param rows size of its first dimension
+ * @param columns size of its second dimension, 1 for a vector
+ */
+public record ParameterSection(String name, Kind kind, long start, long rows, long columns) {
+  /** What a trained tensor is. */
+  public enum Kind {
+    /** A of a low-rank update (rank, in). */
+    A,
+    /** B of a low-rank update (out, rank). */
+    B
+  }
+
+  /** Returns the number of elements. */
+  public long elements() {
+    return rows * columns;
+  }
+}
