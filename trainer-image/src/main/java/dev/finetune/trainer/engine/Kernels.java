@@ -36,11 +36,6 @@ public final class Kernels {
   /** The result of a norm: {@code y} (T, width) and the inverse root mean square (T, 1). */
   public record Normalized(Tensor y, Tensor inverse) {}
 
-  /**
-   * The result of a linear layer with an adapter: {@code y} (T, out) and {@code x A'} (T, rank).
-   */
-  public record Adapted(Tensor y, Tensor low) {}
-
   /** Two gradients. */
   public record Pair(Tensor first, Tensor second) {}
 
@@ -95,11 +90,6 @@ public final class Kernels {
     try (Scope scope = new Scope()) {
       engine.call(scope, "accumulate", x, y);
     }
-  }
-
-  /** Returns zeros of the shape and type of x. */
-  public Tensor zerosLike(Scope scope, Tensor x) {
-    return engine.call(scope, "zeros_like", x);
   }
 
   /** Overwrites x by the elements of y, converted to its type. */
@@ -189,33 +179,80 @@ public final class Kernels {
     return engine.call(scope, "linear_backward", g, w);
   }
 
-  /**
-   * Computes {@code x W' + scaling (d A') B'}, where d is x after dropout.
-   *
-   * @see <a href="https://arxiv.org/abs/2106.09685">LoRA, section 4.1</a>
-   */
-  public Adapted lora(
-      Scope scope, Tensor x, Tensor dropped, Tensor w, Tensor a, Tensor b, double scaling) {
-    Tensor[] r = engine.callTuple(scope, "lora", x, dropped, w, a, b, scaling);
-    return new Adapted(r[0], r[1]);
+  /** Returns an uninitialized tensor of the shape and type of x. */
+  public Tensor emptyLike(Scope scope, Tensor x) {
+    return engine.call(scope, "empty_like", x);
   }
 
   /**
-   * Adds the gradient to d to {@code into} and returns the gradients to A and B.
-   *
-   * @param into (T, in), in the type of activations
+   * Computes {@code d A'}, the first half of low-rank updates: d is their input (T, in) after
+   * dropout, A (sum of ranks, in).
    */
-  public Pair loraBackward(
-      Scope scope,
-      Tensor into,
-      Tensor g,
-      Tensor dropped,
-      Tensor low,
-      Tensor a,
-      Tensor b,
-      double scaling) {
-    Tensor[] r = engine.callTuple(scope, "lora_backward", into, g, dropped, low, a, b, scaling);
-    return new Pair(r[0], r[1]);
+  public Tensor loraLow(Scope scope, Tensor dropped, Tensor a) {
+    return engine.call(scope, "lora_low", dropped, a);
+  }
+
+  /**
+   * Columns of one low-rank update among those of all updates with its input.
+   *
+   * @param start first of its columns
+   * @param end column after its last
+   * @param b B (out, rank)
+   * @param scaling factor of the update
+   */
+  public record LowRank(long start, long end, Tensor b, double scaling) {}
+
+  /**
+   * Computes {@code x W' + scaling low B'}.
+   *
+   * @param low result of {@link #loraLow}, of which only the update's columns count
+   * @see <a href="https://arxiv.org/abs/2106.09685">LoRA, section 4.1</a>
+   */
+  public Tensor lora(Scope scope, Tensor x, Tensor w, Tensor low, LowRank update) {
+    return engine.call(
+        scope, "lora", x, w, low, update.start(), update.end(), update.b(), update.scaling());
+  }
+
+  /**
+   * Writes {@code scaling g B}, the gradient to the update's columns of {@code low}, into the same
+   * columns of {@code up} and adds the gradient to B.
+   *
+   * @param up (T, sum of ranks), in the type of activations
+   * @param g gradient to the output (T, out)
+   * @param gradientB (out, rank), {@code F32}
+   */
+  public void loraUp(Tensor up, Tensor g, Tensor low, LowRank update, Tensor gradientB) {
+    try (Scope scope = new Scope()) {
+      engine.call(
+          scope,
+          "lora_up",
+          up,
+          g,
+          low,
+          update.start(),
+          update.end(),
+          update.b(),
+          update.scaling(),
+          gradientB,
+          type.code());
+    }
+  }
+
+  /**
+   * Adds {@code g' x} to an {@code F32} tensor. In {@code F32} the product is accumulated in place;
+   * in {@code BF16} it is rounded once, as every gradient of that precision is, and added.
+   */
+  public void accumulateGradient(Tensor sum, Tensor g, Tensor x) {
+    try (Scope scope = new Scope()) {
+      engine.call(scope, "accumulate_gradient", sum, g, x, 1.0, type.code());
+    }
+  }
+
+  /** Adds {@code x y} to a tensor of the same type. */
+  public void accumulateProduct(Tensor sum, Tensor x, Tensor y) {
+    try (Scope scope = new Scope()) {
+      engine.call(scope, "accumulate_product", sum, x, y);
+    }
   }
 
   /** Returns {@code x * keep * scale}, keep being bytes of 0 and 1. Its gradient is itself. */

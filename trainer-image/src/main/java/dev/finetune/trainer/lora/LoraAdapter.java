@@ -10,9 +10,12 @@ import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.SequencedMap;
 import java.util.zip.CRC32C;
 import org.jspecify.annotations.Nullable;
@@ -27,62 +30,67 @@ import org.jspecify.annotations.Nullable;
  * @see <a href="https://arxiv.org/abs/2106.09685">LoRA, section 4.1</a>
  */
 public final class LoraAdapter implements AutoCloseable {
-  /** Modules begin at multiples of this many elements: 64 bytes, in bfloat16 too. */
-  private static final long ALIGNMENT = 32;
-
   private final Kernels kernels;
-  private final int rank;
-  private final double scaling;
-  private final SequencedMap<String, Place> places = new LinkedHashMap<>();
+  private final AdapterLayout layout;
+  private final Map<String, ParameterSection> sections = new LinkedHashMap<>();
   private final Map<String, LoraModule> modules = new LinkedHashMap<>();
+  private final Map<List<String>, Optional<LoraGroup>> groups = new HashMap<>();
   private final Scope scope = new Scope();
-  private final long size;
   private final Tensor parameters;
   private final Tensor gradients;
   private final Tensor working;
 
-  /** Where the two matrices of a module lie in the flat tensors. */
-  private record Place(LinearShape shape, long a, long b) {}
-
   /**
-   * Makes an adapter whose matrices are all zero.
+   * Makes an adapter whose matrices are all zero, with one rank for all layers.
    *
-   * @param targets layers that get an update, in the order of the flat tensors
+   * @param targets layers that get an update, in the order of the model
    * @param rank at least 1
    * @param alpha the update is scaled by alpha / rank
    */
   public LoraAdapter(Kernels kernels, List<LinearShape> targets, int rank, double alpha) {
+    this(
+        kernels, targets.stream().map(shape -> new LoraTarget(shape, rank, alpha / rank)).toList());
+  }
+
+  /**
+   * Makes an adapter whose matrices are all zero.
+   *
+   * @param targets layers that get an update, in the order of the model
+   */
+  public LoraAdapter(Kernels kernels, List<LoraTarget> targets) {
     this.kernels = kernels;
-    this.rank = rank;
-    this.scaling = alpha / rank;
-    long end = 0;
-    for (LinearShape target : targets) {
-      long a = end;
-      long b = align(a + rank * target.in());
-      end = align(b + target.out() * rank);
-      places.put(target.name(), new Place(target, a, b));
-    }
-    size = end;
-    parameters = kernels.engine().zeros(scope, size);
-    gradients = kernels.engine().zeros(scope, size);
+    layout = AdapterLayout.of(targets);
+    layout.sections().forEach(section -> sections.put(section.name(), section));
+    parameters = kernels.engine().zeros(scope, layout.size());
+    gradients = kernels.engine().zeros(scope, layout.size());
     working =
         kernels.type() == ElementType.F32 ? parameters : kernels.toActivations(scope, parameters);
-    places.forEach((name, place) -> modules.put(name, module(place)));
+    targets.forEach(target -> modules.put(target.shape().name(), module(target)));
   }
 
-  private static long align(long elements) {
-    return (elements + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
-  }
-
-  private LoraModule module(Place place) {
-    LinearShape shape = place.shape();
+  private LoraModule module(LoraTarget target) {
+    String name = target.shape().name();
+    ParameterSection a = section(AdapterLayout.nameOfA(name));
+    ParameterSection b = section(AdapterLayout.nameOfB(name));
     return new LoraModule(
-        shape.name(),
-        kernels.view(scope, working, place.a(), rank, shape.in()),
-        kernels.view(scope, working, place.b(), shape.out(), rank),
-        kernels.view(scope, gradients, place.a(), rank, shape.in()),
-        kernels.view(scope, gradients, place.b(), shape.out(), rank),
-        scaling);
+        name,
+        view(working, a),
+        view(working, b),
+        view(gradients, a),
+        view(gradients, b),
+        target.scaling());
+  }
+
+  private ParameterSection section(String name) {
+    ParameterSection section = sections.get(name);
+    if (section == null) {
+      throw new IllegalArgumentException("the adapter has no " + name);
+    }
+    return section;
+  }
+
+  private Tensor view(Tensor flat, ParameterSection section) {
+    return kernels.view(scope, flat, section.start(), section.rows(), section.columns());
   }
 
   /**
@@ -91,12 +99,13 @@ public final class LoraAdapter implements AutoCloseable {
    * place alone.
    */
   public void initialize(long seed) {
-    float[] flat = new float[Math.toIntExact(size)];
-    for (Place place : places.values()) {
-      double bound = 1 / Math.sqrt(place.shape().in());
-      long key = CounterRandom.key(seed, nameKey(place.shape().name()));
-      int start = Math.toIntExact(place.a());
-      int count = Math.toIntExact(rank * place.shape().in());
+    float[] flat = new float[Math.toIntExact(layout.size())];
+    for (String module : modules.keySet()) {
+      ParameterSection a = section(AdapterLayout.nameOfA(module));
+      double bound = 1 / Math.sqrt(a.columns());
+      long key = CounterRandom.key(seed, nameKey(module));
+      int start = Math.toIntExact(a.start());
+      int count = Math.toIntExact(a.elements());
       for (int i = 0; i < count; i++) {
         flat[start + i] = (float) ((2 * CounterRandom.uniform(key, i) - 1) * bound);
       }
@@ -117,12 +126,10 @@ public final class LoraAdapter implements AutoCloseable {
    * @throws IllegalArgumentException if one is missing or of another size
    */
   public void setTensors(Map<String, float[]> tensors) {
-    float[] flat = new float[Math.toIntExact(size)];
-    places.forEach(
-        (name, place) -> {
-          put(flat, place.a(), tensors, nameOfA(name), rank * place.shape().in());
-          put(flat, place.b(), tensors, nameOfB(name), place.shape().out() * rank);
-        });
+    float[] flat = new float[Math.toIntExact(layout.size())];
+    for (ParameterSection section : layout.sections()) {
+      put(flat, section.start(), tensors, section.name(), section.elements());
+    }
     setParameters(flat);
   }
 
@@ -143,7 +150,7 @@ public final class LoraAdapter implements AutoCloseable {
   /** A matrix with its shape. */
   public record Matrix(long[] shape, float[] values) {}
 
-  /** Returns the matrices by PEFT's names without the prefix, in the order of the modules. */
+  /** Returns the matrices by PEFT's names without the prefix, in the order of the flat tensors. */
   public SequencedMap<String, Matrix> tensors() {
     return tensorsOf(parameters.toFloats());
   }
@@ -156,43 +163,18 @@ public final class LoraAdapter implements AutoCloseable {
   /** Cuts a flat array that is laid out as the parameters into matrices by PEFT's names. */
   public SequencedMap<String, Matrix> tensorsOf(float[] flat) {
     SequencedMap<String, Matrix> tensors = new LinkedHashMap<>();
-    places.forEach(
-        (name, place) -> {
-          LinearShape shape = place.shape();
-          tensors.put(nameOfA(name), matrix(flat, place.a(), rank, shape.in()));
-          tensors.put(nameOfB(name), matrix(flat, place.b(), shape.out(), rank));
-        });
+    for (ParameterSection section : layout.sections()) {
+      int start = Math.toIntExact(section.start());
+      int end = Math.toIntExact(section.start() + section.elements());
+      long[] shape = {section.rows(), section.columns()};
+      tensors.put(section.name(), new Matrix(shape, Arrays.copyOfRange(flat, start, end)));
+    }
     return tensors;
-  }
-
-  private static Matrix matrix(float[] flat, long place, long rows, long columns) {
-    int start = Math.toIntExact(place);
-    int end = Math.toIntExact(place + rows * columns);
-    return new Matrix(new long[] {rows, columns}, Arrays.copyOfRange(flat, start, end));
-  }
-
-  private static String nameOfA(String module) {
-    return module + ".lora_A.weight";
-  }
-
-  private static String nameOfB(String module) {
-    return module + ".lora_B.weight";
   }
 
   /** Returns the trained tensors in the order of the flat tensors, which they fill but for gaps. */
   public List<ParameterSection> sections() {
-    List<ParameterSection> sections = new ArrayList<>();
-    places.forEach(
-        (name, place) -> {
-          LinearShape shape = place.shape();
-          sections.add(
-              new ParameterSection(
-                  nameOfA(name), ParameterSection.Kind.A, place.a(), rank, shape.in()));
-          sections.add(
-              new ParameterSection(
-                  nameOfB(name), ParameterSection.Kind.B, place.b(), shape.out(), rank));
-        });
-    return List.copyOf(sections);
+    return layout.sections();
   }
 
   /** Overwrites all parameters, laid out as {@link #parameters}. */
@@ -217,6 +199,46 @@ public final class LoraAdapter implements AutoCloseable {
     return modules.get(linear);
   }
 
+  /**
+   * Returns the updates of layers that share an input, or null if none of them has one.
+   *
+   * @param linears names of the layers, in the order of the model
+   * @throws IllegalStateException if the A of those with an update do not follow each other
+   */
+  public @Nullable LoraGroup group(List<String> linears) {
+    return groups.computeIfAbsent(linears, this::makeGroup).orElse(null);
+  }
+
+  private Optional<LoraGroup> makeGroup(List<String> linears) {
+    List<LoraGroup.@Nullable Member> members = new ArrayList<>();
+    ParameterSection first = null;
+    long rows = 0;
+    for (String linear : linears) {
+      LoraModule module = find(linear);
+      if (module == null) {
+        members.add(null);
+        continue;
+      }
+      ParameterSection a = section(AdapterLayout.nameOfA(linear));
+      first = first == null ? a : first;
+      if (a.columns() != first.columns() || a.start() != first.start() + rows * a.columns()) {
+        throw new IllegalStateException(linear + ": its A does not follow that of its group");
+      }
+      members.add(
+          new LoraGroup.Member(
+              module, new Kernels.LowRank(rows, rows + a.rows(), module.b(), module.scaling())));
+      rows += a.rows();
+    }
+    if (first == null) {
+      return Optional.empty();
+    }
+    ParameterSection all =
+        new ParameterSection(first.name(), first.kind(), first.start(), rows, first.columns());
+    return Optional.of(
+        new LoraGroup(
+            view(working, all), view(gradients, all), Collections.unmodifiableList(members)));
+  }
+
   /** Returns the flat parameters, {@code F32}; owned by the adapter. */
   public Tensor parameters() {
     return parameters;
@@ -234,7 +256,7 @@ public final class LoraAdapter implements AutoCloseable {
 
   /** Returns the number of trained parameters. */
   public long parameterCount() {
-    return places.values().stream().mapToLong(p -> rank * (p.shape().in() + p.shape().out())).sum();
+    return layout.parameterCount();
   }
 
   @Override

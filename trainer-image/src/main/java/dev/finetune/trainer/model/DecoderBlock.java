@@ -50,18 +50,18 @@ final class DecoderBlock implements AutoCloseable {
       Scope scope,
       Tensor x,
       Tensor inverse1,
-      @Nullable Tensor[] lowQueryKeyValue,
+      @Nullable Tensor lowQueryKeyValue,
       Tensor q,
       Tensor k,
       Tensor v,
       Kernels.Attended attended,
-      @Nullable Tensor[] lowOutput,
+      @Nullable Tensor lowOutput,
       Tensor x2,
       Tensor inverse2,
-      @Nullable Tensor[] lowGateUp,
+      @Nullable Tensor lowGateUp,
       Tensor gate,
       Tensor up,
-      @Nullable Tensor[] lowDown)
+      @Nullable Tensor lowDown)
       implements AutoCloseable {
     @Override
     public void close() {
@@ -106,7 +106,9 @@ final class DecoderBlock implements AutoCloseable {
       keep(temporary, kept, attended.logSumExp());
       keep(temporary, kept, gu.y());
       for (LinearGroup.Outputs outputs : new LinearGroup.Outputs[] {qkv, o, gu, d}) {
-        keep(temporary, kept, outputs.low());
+        if (outputs.low() != null) {
+          keep(temporary, kept, outputs.low());
+        }
       }
       tape.push(
           new Saved(
@@ -143,11 +145,9 @@ final class DecoderBlock implements AutoCloseable {
     return new Kernels.Attended(o, new Tensor[0]);
   }
 
-  private static void keep(Scope from, Scope to, @Nullable Tensor... tensors) {
+  private static void keep(Scope from, Scope to, Tensor... tensors) {
     for (Tensor tensor : tensors) {
-      if (tensor != null) {
-        to.own(from.release(tensor));
-      }
+      to.own(from.release(tensor));
     }
   }
 

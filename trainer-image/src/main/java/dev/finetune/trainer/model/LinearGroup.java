@@ -4,7 +4,7 @@ import dev.finetune.trainer.engine.Kernels;
 import dev.finetune.trainer.engine.Scope;
 import dev.finetune.trainer.engine.Tensor;
 import dev.finetune.trainer.lora.LoraAdapter;
-import dev.finetune.trainer.lora.LoraModule;
+import dev.finetune.trainer.lora.LoraGroup;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -18,32 +18,36 @@ import org.jspecify.annotations.Nullable;
  */
 record LinearGroup(Kernels kernels, int layer, int group, List<FrozenLinear> linears)
     implements AutoCloseable {
-  /** The outputs (T, out) and, where a layer has an update, its input after A (T, rank). */
-  record Outputs(Tensor[] y, @Nullable Tensor[] low) {}
+  /**
+   * The outputs (T, out) and, if a layer has an update, the input of all updates after A (T, sum of
+   * ranks).
+   */
+  record Outputs(Tensor[] y, @Nullable Tensor low) {}
 
   /** Computes {@code y = W x + scaling B A dropout(x)} for each layer. */
   Outputs forward(Scope scope, Tensor x, Pass pass) {
+    LoraGroup updates = updates(pass);
+    Tensor low = updates == null ? null : low(scope, updates, x, pass);
     Tensor[] y = new Tensor[linears.size()];
-    @Nullable Tensor[] low = new @Nullable Tensor[y.length];
-    try (Scope temporary = new Scope()) {
-      Tensor dropped = dropped(temporary, x, pass);
-      for (int i = 0; i < y.length; i++) {
-        FrozenLinear linear = linears.get(i);
-        LoraModule module = module(pass, linear);
-        try (Scope product = new Scope()) {
-          Tensor w = linear.weight().materialize(product);
-          if (module == null) {
-            y[i] = kernels.linear(scope, x, w);
-          } else {
-            Kernels.Adapted adapted =
-                kernels.lora(scope, x, dropped, w, module.a(), module.b(), module.scaling());
-            y[i] = adapted.y();
-            low[i] = adapted.low();
-          }
-        }
+    for (int i = 0; i < y.length; i++) {
+      LoraGroup.Member member = updates == null ? null : updates.members().get(i);
+      try (Scope product = new Scope()) {
+        Tensor w = linears.get(i).weight().materialize(product);
+        y[i] =
+            member == null || low == null
+                ? kernels.linear(scope, x, w)
+                : kernels.lora(scope, x, w, low, member.update());
       }
     }
     return new Outputs(y, low);
+  }
+
+  private Tensor low(Scope scope, LoraGroup updates, Tensor x, Pass pass) {
+    try (Scope temporary = new Scope()) {
+      Tensor mask = mask(temporary, x, pass);
+      Tensor dropped = mask == null ? x : kernels.dropout(temporary, x, mask, scale(pass));
+      return kernels.loraLow(scope, dropped, updates.a());
+    }
   }
 
   /**
@@ -53,25 +57,56 @@ record LinearGroup(Kernels kernels, int layer, int group, List<FrozenLinear> lin
    * @param x the input of the forward pass
    * @param low what the forward pass returned as {@link Outputs#low}
    */
-  Tensor backward(Scope scope, Tensor[] g, Tensor x, @Nullable Tensor[] low, Pass pass) {
+  Tensor backward(Scope scope, Tensor[] g, Tensor x, @Nullable Tensor low, Pass pass) {
     try (Scope temporary = new Scope()) {
-      Tensor mask = mask(temporary, x, pass);
-      Tensor dropped = mask == null ? x : kernels.dropout(temporary, x, mask, scale(pass));
       Tensor dx = sumOfProducts(scope, g);
-      // Without dropout the updates' gradient to x goes straight into the sum.
-      Tensor updates = mask == null ? dx : kernels.zerosLike(temporary, x);
-      for (int i = 0; i < g.length; i++) {
-        LoraModule module = module(pass, linears.get(i));
-        Tensor lowOfLayer = low[i];
-        if (module != null && lowOfLayer != null) {
-          accumulate(updates, g[i], dropped, lowOfLayer, module);
+      LoraGroup updates = updates(pass);
+      if (updates != null && low != null) {
+        Tensor mask = mask(temporary, x, pass);
+        Tensor up = accumulate(temporary, updates, g, x, mask, low, pass);
+        if (mask == null) {
+          kernels.accumulateProduct(dx, up, updates.a());
+        } else {
+          Tensor dropped = kernels.linearBackward(temporary, up, updates.a());
+          kernels.accumulate(dx, kernels.dropout(temporary, dropped, mask, scale(pass)));
         }
-      }
-      if (mask != null) {
-        kernels.accumulate(dx, kernels.dropout(temporary, updates, mask, scale(pass)));
       }
       return dx;
     }
+  }
+
+  /**
+   * Adds the gradients of the updates to the adapter, as {@link #backward} does, where nobody needs
+   * the gradient to x.
+   */
+  void accumulate(Tensor[] g, Tensor x, @Nullable Tensor low, Pass pass) {
+    LoraGroup updates = updates(pass);
+    if (updates != null && low != null) {
+      try (Scope temporary = new Scope()) {
+        accumulate(temporary, updates, g, x, mask(temporary, x, pass), low, pass);
+      }
+    }
+  }
+
+  /** Returns the gradient to the input of all updates after A (T, sum of ranks). */
+  private Tensor accumulate(
+      Scope scope,
+      LoraGroup updates,
+      Tensor[] g,
+      Tensor x,
+      @Nullable Tensor mask,
+      Tensor low,
+      Pass pass) {
+    Tensor up = kernels.emptyLike(scope, low);
+    for (int i = 0; i < g.length; i++) {
+      LoraGroup.Member member = updates.members().get(i);
+      if (member != null) {
+        kernels.loraUp(up, g[i], low, member.update(), member.module().gradientB());
+      }
+    }
+    Tensor dropped = mask == null ? x : kernels.dropout(scope, x, mask, scale(pass));
+    kernels.accumulateGradient(updates.gradientA(), up, dropped);
+    return up;
   }
 
   private Tensor sumOfProducts(Scope scope, Tensor[] g) {
@@ -92,33 +127,19 @@ record LinearGroup(Kernels kernels, int layer, int group, List<FrozenLinear> lin
     return sum;
   }
 
-  private void accumulate(Tensor updates, Tensor g, Tensor dropped, Tensor low, LoraModule module) {
-    try (Scope scope = new Scope()) {
-      Kernels.Pair gradients =
-          kernels.loraBackward(
-              scope, updates, g, dropped, low, module.a(), module.b(), module.scaling());
-      kernels.addInto(module.gradientA(), gradients.first());
-      kernels.addInto(module.gradientB(), gradients.second());
-    }
-  }
-
-  private Tensor dropped(Scope scope, Tensor x, Pass pass) {
-    Tensor mask = mask(scope, x, pass);
-    return mask == null ? x : kernels.dropout(scope, x, mask, scale(pass));
-  }
-
   private @Nullable Tensor mask(Scope scope, Tensor x, Pass pass) {
-    boolean adapted = linears.stream().anyMatch(linear -> module(pass, linear) != null);
-    return adapted ? pass.mask(kernels, scope, layer, group, x.size(1)) : null;
+    return pass.mask(kernels, scope, layer, group, x.size(1));
   }
 
   private static double scale(Pass pass) {
     return pass.dropout() == null ? 1 : pass.dropout().scale();
   }
 
-  private static @Nullable LoraModule module(Pass pass, FrozenLinear linear) {
+  private @Nullable LoraGroup updates(Pass pass) {
     LoraAdapter adapter = pass.adapter();
-    return adapter == null ? null : adapter.find(linear.name());
+    return adapter == null
+        ? null
+        : adapter.group(linears.stream().map(FrozenLinear::name).toList());
   }
 
   @Override

@@ -8,6 +8,7 @@ import dev.finetune.trainer.engine.ElementType;
 import dev.finetune.trainer.engine.Kernels;
 import dev.finetune.trainer.engine.Scope;
 import dev.finetune.trainer.goldens.TestEngine;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -62,6 +63,45 @@ class LoraAdapterTest {
       kernels.fill(adapter.find("b.q_proj").gradientB(), 3);
       assertThat(adapter.gradientTensors().get("b.q_proj.lora_B.weight").values()).containsOnly(3f);
       assertThat(adapter.gradientTensors().get("a.q_proj.lora_B.weight").values()).containsOnly(0f);
+    }
+  }
+
+  @Test
+  void allAOfAGroupAreOneMatrixAndSectionsNameEveryElement() {
+    try (LoraAdapter adapter =
+        new LoraAdapter(
+            kernels, List.of(new LoraTarget(FIRST, 4, 2), new LoraTarget(SECOND, 3, 0.5)))) {
+      float[] places = new float[(int) adapter.parameters().elements()];
+      for (int i = 0; i < places.length; i++) {
+        places[i] = i;
+      }
+      adapter.setParameters(places);
+      LoraGroup group = adapter.group(List.of("a.q_proj", "a.k_proj", "b.q_proj"));
+      assertThat(group.a().shape()).containsExactly(7, 25);
+      assertThat(group.members().get(1)).isNull();
+      assertThat(group.members().get(2).update().start()).isEqualTo(4);
+      assertThat(group.members().get(2).update().end()).isEqualTo(7);
+      assertThat(group.members().get(2).update().scaling()).isEqualTo(0.5);
+      float[] a = group.a().toFloats();
+      assertThat(Arrays.copyOf(a, 100))
+          .isEqualTo(adapter.tensors().get("a.q_proj.lora_A.weight").values());
+      assertThat(Arrays.copyOfRange(a, 100, 175))
+          .isEqualTo(adapter.tensors().get("b.q_proj.lora_A.weight").values());
+      for (ParameterSection section : adapter.sections()) {
+        LoraAdapter.Matrix matrix = adapter.tensors().get(section.name());
+        assertThat(matrix.shape()).containsExactly(section.rows(), section.columns());
+        assertThat(matrix.values()[0]).isEqualTo(section.start());
+      }
+      assertThat(adapter.group(List.of("a.k_proj"))).isNull();
+    }
+  }
+
+  @Test
+  void refusesAGroupWhoseLayersDoNotFollowEachOther() {
+    try (LoraAdapter adapter = new LoraAdapter(kernels, List.of(FIRST, SECOND), 4, 8)) {
+      assertThatThrownBy(() -> adapter.group(List.of("b.q_proj", "a.q_proj")))
+          .isInstanceOf(IllegalStateException.class)
+          .hasMessage("a.q_proj: its A does not follow that of its group");
     }
   }
 

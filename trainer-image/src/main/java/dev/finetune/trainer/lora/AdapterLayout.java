@@ -1,0 +1,69 @@
+package dev.finetune.trainer.lora;
+
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * Where each trained tensor lies in the flat tensors of an adapter: first all A, then all B.
+ *
+ * <p>The A of layers that share an input follow each other without a gap, so that they are one
+ * matrix (sum of ranks, in) and their products with the input are one product.
+ *
+ * @param sections the trained tensors in their order
+ * @param size elements of a flat tensor, gaps included
+ */
+public record AdapterLayout(List<ParameterSection> sections, long size) {
+  /** Other tensors than A begin at multiples of this many elements: 64 bytes, in bfloat16 too. */
+  private static final long ALIGNMENT = 32;
+
+  /** Lays out the matrices of these layers. */
+  public static AdapterLayout of(List<LoraTarget> targets) {
+    List<ParameterSection> sections = new ArrayList<>();
+    long end = 0;
+    for (LoraTarget target : targets) {
+      LinearShape shape = target.shape();
+      end =
+          add(
+              sections,
+              new ParameterSection(
+                  nameOfA(shape.name()), ParameterSection.Kind.A, end, target.rank(), shape.in()));
+    }
+    for (LoraTarget target : targets) {
+      LinearShape shape = target.shape();
+      end =
+          add(
+              sections,
+              new ParameterSection(
+                  nameOfB(shape.name()),
+                  ParameterSection.Kind.B,
+                  align(end),
+                  shape.out(),
+                  target.rank()));
+    }
+    return new AdapterLayout(List.copyOf(sections), align(end));
+  }
+
+  private static long add(List<ParameterSection> sections, ParameterSection section) {
+    sections.add(section);
+    return section.start() + section.elements();
+  }
+
+  private static long align(long elements) {
+    return (elements + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+  }
+
+  /** Returns PEFT's name, without the prefix, of the A of a layer. */
+  static String nameOfA(String layer) {
+    return layer + ".lora_A.weight";
+  }
+
+  /** Returns PEFT's name, without the prefix, of the B of a layer. */
+  static String nameOfB(String layer) {
+    return layer + ".lora_B.weight";
+  }
+
+  /** Returns the number of trained parameters, gaps not included. */
+  public long parameterCount() {
+    return sections.stream().mapToLong(ParameterSection::elements).sum();
+  }
+}
