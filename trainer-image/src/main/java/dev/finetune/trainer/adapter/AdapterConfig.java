@@ -8,6 +8,7 @@ import com.fasterxml.jackson.core.util.DefaultPrettyPrinter;
 import com.fasterxml.jackson.core.util.Separators;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.json.JsonMapper;
+import dev.finetune.api.spec.AdapterInit;
 import dev.finetune.trainer.failure.UnreadableData;
 import dev.finetune.trainer.failure.UnsupportedModel;
 import java.io.IOException;
@@ -15,6 +16,7 @@ import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
@@ -26,24 +28,28 @@ import org.jspecify.annotations.Nullable;
  *
  * @param baseModel name or place of the base model
  * @param revision revision of the base model, or null
- * @param rank rank of the matrices
- * @param alpha the update is scaled by alpha / rank
- * @param dropout probability of dropping an input while training
- * @param pattern regular expression of target modules, or empty if {@code targets} is used
- * @param targets sorted names or suffixes of target modules
+ * @param settings what the adapter is
  */
-public record AdapterConfig(
-    String baseModel,
-    @Nullable String revision,
-    int rank,
-    int alpha,
-    double dropout,
-    String pattern,
-    List<String> targets) {
+public record AdapterConfig(String baseModel, @Nullable String revision, AdapterSettings settings) {
   /** The version of PEFT whose format this is. */
   private static final String PEFT_VERSION = "0.18.1";
 
   private static final int LARGEST = 1 << 20;
+
+  /** What {@code init_lora_weights} says. */
+  private static final Map<AdapterInit, Object> INITS =
+      Map.of(
+          AdapterInit.DEFAULT, true, AdapterInit.GAUSSIAN, "gaussian", AdapterInit.PISSA, "pissa");
+
+  private static final List<String> UNSUPPORTED =
+      List.of(
+          "use_qalora",
+          "lora_bias",
+          "fan_in_fan_out",
+          "layers_pattern",
+          "layer_replication",
+          "target_parameters",
+          "trainable_token_indices");
 
   private static final JsonMapper MAPPER =
       JsonMapper.builder(
@@ -63,50 +69,54 @@ public record AdapterConfig(
           "auto_mapping",
           "corda_config",
           "eva_config",
-          "exclude_modules",
           "layer_replication",
           "layers_pattern",
-          "layers_to_transform",
           "megatron_config",
-          "modules_to_save",
           "target_parameters",
           "trainable_token_indices"
         }) {
       fields.put(absent, null);
     }
     for (String off :
-        new String[] {
-          "ensure_weight_tying",
-          "fan_in_fan_out",
-          "lora_bias",
-          "use_dora",
-          "use_qalora",
-          "use_rslora"
-        }) {
+        new String[] {"ensure_weight_tying", "fan_in_fan_out", "lora_bias", "use_qalora"}) {
       fields.put(off, false);
-    }
-    for (String empty : new String[] {"alpha_pattern", "loftq_config", "rank_pattern"}) {
-      fields.put(empty, Map.of());
     }
     fields.put("base_model_name_or_path", baseModel);
     fields.put("bias", "none");
     fields.put("inference_mode", true);
-    fields.put("init_lora_weights", true);
-    fields.put("lora_alpha", alpha);
-    fields.put("lora_dropout", dropout);
+    fields.put("loftq_config", Map.of());
     fields.put("megatron_core", "megatron.core");
     fields.put("peft_type", "LORA");
     fields.put("peft_version", PEFT_VERSION);
     fields.put("qalora_group_size", 16);
-    fields.put("r", rank);
     fields.put("revision", revision);
-    fields.put("target_modules", pattern.isEmpty() ? targets : pattern);
     fields.put("task_type", "CAUSAL_LM");
+    putSettings(fields);
     try {
       return MAPPER.writer(printer()).writeValueAsString(fields);
     } catch (JsonProcessingException e) {
       throw new IllegalStateException("a map of texts and numbers was not written", e);
     }
+  }
+
+  private void putSettings(Map<String, @Nullable Object> fields) {
+    ModuleChoice modules = settings.modules();
+    fields.put("alpha_pattern", new TreeMap<>(settings.patterns().alphas()));
+    fields.put("exclude_modules", modules.excluded().isEmpty() ? null : value(modules.excluded()));
+    fields.put("init_lora_weights", INITS.get(settings.init()));
+    fields.put("layers_to_transform", modules.layers().isEmpty() ? null : modules.layers());
+    fields.put("lora_alpha", settings.alpha());
+    fields.put("lora_dropout", settings.dropout());
+    fields.put("modules_to_save", modules.saved().isEmpty() ? null : modules.saved());
+    fields.put("r", settings.rank());
+    fields.put("rank_pattern", new TreeMap<>(settings.patterns().ranks()));
+    fields.put("target_modules", value(modules.targets()));
+    fields.put("use_dora", settings.update().decomposed());
+    fields.put("use_rslora", settings.update().rankStabilized());
+  }
+
+  private static Object value(ModuleNames names) {
+    return names.pattern().isEmpty() ? names.names() : names.pattern();
   }
 
   /** Prints as Python's {@code json.dumps(indent=2)}. */
@@ -129,22 +139,7 @@ public record AdapterConfig(
    */
   public static AdapterConfig read(Path file) {
     JsonNode json = parse(file);
-    for (String unsupported :
-        new String[] {
-          "use_dora",
-          "use_rslora",
-          "use_qalora",
-          "lora_bias",
-          "fan_in_fan_out",
-          "modules_to_save",
-          "rank_pattern",
-          "alpha_pattern",
-          "layers_to_transform",
-          "layer_replication",
-          "target_parameters",
-          "trainable_token_indices",
-          "exclude_modules"
-        }) {
+    for (String unsupported : UNSUPPORTED) {
       JsonNode value = json.path(unsupported);
       if (value.asBoolean() || value.isTextual() || (value.isContainerNode() && !value.isEmpty())) {
         throw new UnsupportedModel(file + ": " + unsupported + " is not supported");
@@ -157,21 +152,66 @@ public record AdapterConfig(
     }
     requireText(file, json, "task_type", "CAUSAL_LM");
     requireText(file, json, "bias", "none");
-    JsonNode start = json.path("init_lora_weights");
-    if (start.isTextual() && !start.asText().equals("gaussian")) {
-      // PiSSA and its like change the weights of the base model as well.
-      throw new UnsupportedModel(
-          file + ": init_lora_weights '" + start.asText() + "' is not supported");
-    }
-    JsonNode targets = json.path("target_modules");
     return new AdapterConfig(
         json.path("base_model_name_or_path").asText(),
         json.path("revision").isTextual() ? json.path("revision").asText() : null,
-        positive(file, json, "r"),
-        positive(file, json, "lora_alpha"),
-        json.path("lora_dropout").asDouble(),
-        targets.isTextual() ? targets.asText() : "",
-        texts(file, targets));
+        new AdapterSettings(
+            positive(file, json, "r"),
+            positive(file, json, "lora_alpha"),
+            json.path("lora_dropout").asDouble(),
+            new AdapterSettings.Update(
+                json.path("use_rslora").asBoolean(), json.path("use_dora").asBoolean()),
+            init(file, json.path("init_lora_weights")),
+            modules(file, json),
+            new ModulePatterns(
+                numbers(file, json, "rank_pattern"), numbers(file, json, "alpha_pattern"))));
+  }
+
+  private static AdapterInit init(Path file, JsonNode start) {
+    if (!start.isTextual()) {
+      return AdapterInit.DEFAULT;
+    }
+    for (Map.Entry<AdapterInit, Object> init : INITS.entrySet()) {
+      if (init.getValue().equals(start.asText())) {
+        return init.getKey();
+      }
+    }
+    // Most others change the weights of the base model as well.
+    throw new UnsupportedModel(
+        file + ": init_lora_weights '" + start.asText() + "' is not supported");
+  }
+
+  private static ModuleChoice modules(Path file, JsonNode json) {
+    JsonNode targets = json.path("target_modules");
+    if (targets.isMissingNode() || targets.isNull()) {
+      throw new UnreadableData(file + ": target_modules must be a list or a text, was " + targets);
+    }
+    return new ModuleChoice(
+        names(file, json, "target_modules"),
+        names(file, json, "exclude_modules"),
+        layers(file, json.path("layers_to_transform")),
+        texts(file, json, "modules_to_save"));
+  }
+
+  private static List<Integer> layers(Path file, JsonNode value) {
+    List<Integer> layers = new ArrayList<>();
+    for (JsonNode layer : value.isArray() ? value : List.of(value)) {
+      if (layer.isInt() && layer.asInt() >= 0) {
+        layers.add(layer.asInt());
+      } else if (!layer.isNull() && !layer.isMissingNode()) {
+        throw new UnreadableData(
+            file + ": layers_to_transform must be whole numbers from 0, was " + value);
+      }
+    }
+    return layers;
+  }
+
+  private static Map<String, Integer> numbers(Path file, JsonNode json, String key) {
+    Map<String, Integer> numbers = new LinkedHashMap<>();
+    for (Map.Entry<String, JsonNode> entry : json.path(key).properties()) {
+      numbers.put(entry.getKey(), positive(file, json.path(key), entry.getKey()));
+    }
+    return numbers;
   }
 
   private static void requireText(Path file, JsonNode json, String key, String expected) {
@@ -206,13 +246,21 @@ public record AdapterConfig(
     return value.asInt();
   }
 
-  private static List<String> texts(Path file, JsonNode list) {
+  private static ModuleNames names(Path file, JsonNode json, String key) {
+    JsonNode value = json.path(key);
+    return value.isTextual()
+        ? new ModuleNames(value.asText(), List.of())
+        : new ModuleNames("", texts(file, json, key));
+  }
+
+  private static List<String> texts(Path file, JsonNode json, String key) {
+    JsonNode list = json.path(key);
     List<String> texts = new ArrayList<>();
     if (list.isArray()) {
       list.forEach(item -> texts.add(item.asText()));
-    } else if (!list.isTextual()) {
-      throw new UnreadableData(file + ": target_modules must be a list or a text, was " + list);
+    } else if (!list.isNull() && !list.isMissingNode()) {
+      throw new UnreadableData(file + ": " + key + " must be a list or a text, was " + list);
     }
-    return texts.stream().sorted().toList();
+    return texts;
   }
 }

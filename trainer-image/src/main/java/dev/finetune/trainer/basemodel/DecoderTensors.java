@@ -8,11 +8,11 @@ import java.util.LinkedHashMap;
 import java.util.SequencedMap;
 
 /** Which tensors a decoder has, by its configuration, and whether a file has them. */
-final class DecoderTensors {
+public final class DecoderTensors {
   private DecoderTensors() {}
 
   /** Returns the shape (out, in) or (width) of every tensor, in the order of the forward pass. */
-  static SequencedMap<String, long[]> shapes(ModelConfig config) {
+  public static SequencedMap<String, long[]> shapes(ModelConfig config) {
     SequencedMap<String, long[]> shapes = new LinkedHashMap<>();
     long hidden = config.hiddenSize();
     long[] norm = {hidden};

@@ -16,28 +16,32 @@ public record AdapterLayout(List<ParameterSection> sections, long size) {
   /** Other tensors than A begin at multiples of this many elements: 64 bytes, in bfloat16 too. */
   private static final long ALIGNMENT = 32;
 
-  /** Lays out the matrices of these layers. */
-  public static AdapterLayout of(List<LoraTarget> targets) {
+  /** Lays out what an adapter trains. */
+  public static AdapterLayout of(AdapterShape shape) {
     List<ParameterSection> sections = new ArrayList<>();
     long end = 0;
-    for (LoraTarget target : targets) {
-      LinearShape shape = target.shape();
+    for (LoraTarget target : shape.targets()) {
+      LinearShape linear = target.shape();
       end =
           add(
               sections,
               new ParameterSection(
-                  nameOfA(shape.name()), ParameterSection.Kind.A, end, target.rank(), shape.in()));
+                  nameOfA(linear.name()),
+                  ParameterSection.Kind.A,
+                  end,
+                  target.rank(),
+                  linear.in()));
     }
-    for (LoraTarget target : targets) {
-      LinearShape shape = target.shape();
+    for (LoraTarget target : shape.targets()) {
+      LinearShape linear = target.shape();
       end =
           add(
               sections,
               new ParameterSection(
-                  nameOfB(shape.name()),
+                  nameOfB(linear.name()),
                   ParameterSection.Kind.B,
                   align(end),
-                  shape.out(),
+                  linear.out(),
                   target.rank()));
     }
     return new AdapterLayout(List.copyOf(sections), align(end));

@@ -48,24 +48,19 @@ public final class LoraAdapter implements AutoCloseable {
    * @param alpha the update is scaled by alpha / rank
    */
   public LoraAdapter(Kernels kernels, List<LinearShape> targets, int rank, double alpha) {
-    this(
-        kernels, targets.stream().map(shape -> new LoraTarget(shape, rank, alpha / rank)).toList());
+    this(kernels, AdapterShape.of(targets, rank, alpha));
   }
 
-  /**
-   * Makes an adapter whose matrices are all zero.
-   *
-   * @param targets layers that get an update, in the order of the model
-   */
-  public LoraAdapter(Kernels kernels, List<LoraTarget> targets) {
+  /** Makes an adapter whose matrices are all zero. */
+  public LoraAdapter(Kernels kernels, AdapterShape shape) {
     this.kernels = kernels;
-    layout = AdapterLayout.of(targets);
+    layout = AdapterLayout.of(shape);
     layout.sections().forEach(section -> sections.put(section.name(), section));
     parameters = kernels.engine().zeros(scope, layout.size());
     gradients = kernels.engine().zeros(scope, layout.size());
     working =
         kernels.type() == ElementType.F32 ? parameters : kernels.toActivations(scope, parameters);
-    targets.forEach(target -> modules.put(target.shape().name(), module(target)));
+    shape.targets().forEach(target -> modules.put(target.shape().name(), module(target)));
   }
 
   private LoraModule module(LoraTarget target) {
@@ -99,15 +94,32 @@ public final class LoraAdapter implements AutoCloseable {
    * place alone.
    */
   public void initialize(long seed) {
+    drawA(
+        seed,
+        (a, key, i) -> (2 * CounterRandom.uniform(key, i) - 1) * (1 / Math.sqrt(a.columns())));
+  }
+
+  /**
+   * Draws A from a normal distribution of standard deviation 1 / rank, as PEFT does for {@code
+   * gaussian}, and leaves B zero.
+   */
+  public void initializeGaussian(long seed) {
+    drawA(seed, (a, key, i) -> CounterRandom.normal(key, i) / a.rows());
+  }
+
+  /** The number at a place of an A. */
+  private interface Draw {
+    double at(ParameterSection a, long key, int place);
+  }
+
+  private void drawA(long seed, Draw draw) {
     float[] flat = new float[Math.toIntExact(layout.size())];
     for (String module : modules.keySet()) {
       ParameterSection a = section(AdapterLayout.nameOfA(module));
-      double bound = 1 / Math.sqrt(a.columns());
       long key = CounterRandom.key(seed, nameKey(module));
       int start = Math.toIntExact(a.start());
-      int count = Math.toIntExact(a.elements());
-      for (int i = 0; i < count; i++) {
-        flat[start + i] = (float) ((2 * CounterRandom.uniform(key, i) - 1) * bound);
+      for (int i = 0; i < a.elements(); i++) {
+        flat[start + i] = (float) draw.at(a, key, i);
       }
     }
     setParameters(flat);
@@ -252,6 +264,11 @@ public final class LoraAdapter implements AutoCloseable {
   /** Sets all gradients to zero. */
   public void clearGradients() {
     kernels.fill(gradients, 0);
+  }
+
+  /** Returns the number of layers with an update. */
+  public int moduleCount() {
+    return modules.size();
   }
 
   /** Returns the number of trained parameters. */

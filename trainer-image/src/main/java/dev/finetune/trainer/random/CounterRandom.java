@@ -31,6 +31,15 @@ public final class CounterRandom {
     return (bits(key, counter) >>> 11) * 0x1.0p-53;
   }
 
+  /**
+   * Returns a number of the standard normal distribution, by the method of Box and Muller of two
+   * uniform ones. Strict functions, so that it is the same on every machine.
+   */
+  public static double normal(long key, long counter) {
+    double radius = StrictMath.sqrt(-2 * StrictMath.log(1 - uniform(key, 2 * counter)));
+    return radius * StrictMath.cos(2 * Math.PI * uniform(key, 2 * counter + 1));
+  }
+
   private static long mix(long z) {
     long a = (z ^ (z >>> 30)) * 0xbf58476d1ce4e5b9L;
     long b = (a ^ (a >>> 27)) * 0x94d049bb133111ebL;

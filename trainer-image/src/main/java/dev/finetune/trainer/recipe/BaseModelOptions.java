@@ -3,13 +3,11 @@ package dev.finetune.trainer.recipe;
 import dev.finetune.api.spec.Precision;
 import dev.finetune.api.spec.Storage;
 import dev.finetune.trainer.adapter.AdapterConfig;
-import dev.finetune.trainer.adapter.TargetModules;
 import dev.finetune.trainer.basemodel.BaseModel;
 import dev.finetune.trainer.checkpoint.AdapterFiles;
 import dev.finetune.trainer.engine.Engine;
 import dev.finetune.trainer.engine.Kernels;
 import dev.finetune.trainer.failure.InvalidConfiguration;
-import dev.finetune.trainer.lora.LinearShape;
 import dev.finetune.trainer.lora.LoraAdapter;
 import dev.finetune.trainer.model.DecoderModel;
 import dev.finetune.trainer.model.ModelLoader;
@@ -17,7 +15,6 @@ import dev.finetune.trainer.source.Sources;
 import dev.finetune.trainer.storage.Retry;
 import dev.finetune.trainer.storage.StorageSettings;
 import java.nio.file.Path;
-import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.regex.Pattern;
@@ -81,13 +78,19 @@ final class BaseModelOptions {
     Engine engine = Engine.start(threads);
     Kernels kernels =
         new Kernels(engine, Resolved.elementType(Resolved.precision(parsedPrecision())));
-    DecoderModel decoder = ModelLoader.load(kernels, base.config(), base.weights(), null);
-    return new Loaded(
-        engine,
-        base,
-        kernels,
-        decoder,
-        adapter == null ? null : adapter(kernels, decoder, fetch("--adapter", adapter)));
+    if (adapter == null) {
+      return new Loaded(
+          engine,
+          base,
+          kernels,
+          ModelLoader.load(kernels, base.config(), base.weights(), null),
+          null);
+    }
+    Path adapterFolder = fetch("--adapter", adapter);
+    AdapterConfig config = AdapterConfig.read(adapterFolder.resolve(AdapterFiles.CONFIG));
+    AdaptedModel adapted =
+        AdaptedModel.stored(kernels, base, null, config.settings(), adapterFolder);
+    return new Loaded(engine, base, kernels, adapted.model(), adapted.adapter());
   }
 
   private Precision parsedPrecision() {
@@ -97,21 +100,6 @@ final class BaseModelOptions {
       }
     }
     throw new InvalidConfiguration("--precision: must be auto, fp32 or bf16, was " + precision);
-  }
-
-  private static LoraAdapter adapter(Kernels kernels, DecoderModel model, Path folder) {
-    AdapterConfig config = AdapterConfig.read(folder.resolve(AdapterFiles.CONFIG));
-    List<String> entries =
-        config.pattern().isEmpty() ? config.targets() : List.of(config.pattern());
-    TargetModules targets =
-        TargetModules.resolve(entries, model.linears().stream().map(LinearShape::name).toList());
-    List<LinearShape> linears =
-        model.linears().stream()
-            .filter(linear -> targets.modules().contains(linear.name()))
-            .toList();
-    LoraAdapter adapter = new LoraAdapter(kernels, linears, config.rank(), config.alpha());
-    adapter.setTensors(AdapterFiles.read(folder.resolve(AdapterFiles.WEIGHTS), adapter.tensors()));
-    return adapter;
   }
 
   /**

@@ -1,20 +1,17 @@
 package dev.finetune.trainer.recipe;
 
-import dev.finetune.api.spec.Adapter;
 import dev.finetune.api.spec.FineTuneJobSpec;
 import dev.finetune.api.spec.Training;
 import dev.finetune.trainer.adapter.AdapterConfig;
-import dev.finetune.trainer.adapter.TargetModules;
+import dev.finetune.trainer.adapter.AdapterSettings;
+import dev.finetune.trainer.adapter.RequestedAdapter;
 import dev.finetune.trainer.checkpoint.AdapterFiles;
 import dev.finetune.trainer.data.Example;
 import dev.finetune.trainer.data.ExampleOrder;
 import dev.finetune.trainer.engine.Engine;
 import dev.finetune.trainer.engine.Kernels;
-import dev.finetune.trainer.failure.InvalidConfiguration;
-import dev.finetune.trainer.lora.LinearShape;
 import dev.finetune.trainer.lora.LoraAdapter;
 import dev.finetune.trainer.model.DecoderModel;
-import dev.finetune.trainer.model.ModelLoader;
 import dev.finetune.trainer.optim.LearningRate;
 import dev.finetune.trainer.progress.Console;
 import dev.finetune.trainer.run.RunRecord;
@@ -25,7 +22,6 @@ import java.nio.file.Path;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.List;
-import org.jspecify.annotations.Nullable;
 
 /**
  * Everything in memory that an attempt trains with.
@@ -44,10 +40,6 @@ record Session(
     Tokenizer tokenizer,
     String adapterConfig)
     implements AutoCloseable {
-  private static final int DEFAULT_RANK = 16;
-  private static final int DEFAULT_ALPHA = 32;
-  private static final List<String> DEFAULT_TARGETS = List.of(TargetModules.ALL_LINEAR);
-
   /** Loads the model and makes the adapter, as the run's record says. */
   static Session open(FineTuneJobSpec spec, Inputs inputs, RunRecord record, Console console) {
     Opening opening = new Opening();
@@ -82,10 +74,19 @@ record Session(
     opening.add(engine::close);
     Kernels kernels = new Kernels(engine, Resolved.elementType(record.precision()));
     long start = System.nanoTime();
-    DecoderModel model =
-        ModelLoader.load(
-            kernels, inputs.base().config(), inputs.base().weights(), spec.quantization());
-    opening.add(model::close);
+    Path initial = inputs.initialAdapter();
+    AdapterSettings settings =
+        new RequestedAdapter(spec.adapter(), AdaptedModel.modules(inputs.base()))
+            .settings(
+                initial == null ? null : AdapterConfig.read(initial.resolve(AdapterFiles.CONFIG)));
+    AdaptedModel adapted =
+        initial == null
+            ? AdaptedModel.fresh(
+                kernels, inputs.base(), spec.quantization(), settings, spec.training().seed())
+            : AdaptedModel.stored(kernels, inputs.base(), spec.quantization(), settings, initial);
+    opening.add(adapted::close);
+    DecoderModel model = adapted.model();
+    LoraAdapter adapter = adapted.adapter();
     console.say(
         "Loaded %s in %.1f s: %s, %s, %d threads",
         inputs.base().name(),
@@ -93,15 +94,9 @@ record Session(
         spec.method(),
         record.precision(),
         record.threads());
-    AdapterShape shape = AdapterShape.of(spec.adapter(), inputs.initialAdapter());
-    TargetModules targets =
-        TargetModules.resolve(
-            shape.targets(), model.linears().stream().map(LinearShape::name).toList());
-    LoraAdapter adapter = adapter(kernels, model, shape, targets, spec, inputs.initialAdapter());
-    opening.add(adapter::close);
     console.say(
         "Adapter: rank %d, alpha %d, %d modules, %d parameters",
-        shape.rank(), shape.alpha(), targets.modules().size(), adapter.parameterCount());
+        settings.rank(), settings.alpha(), adapter.moduleCount(), adapter.parameterCount());
     StepPlan plan = plan(spec.training(), inputs.examples().size());
     AdapterTrainer trainer =
         new AdapterTrainer(
@@ -120,28 +115,7 @@ record Session(
         inputs.examples(),
         inputs.heldOut(),
         inputs.base().tokenizer(),
-        config(spec, shape, targets));
-  }
-
-  private static LoraAdapter adapter(
-      Kernels kernels,
-      DecoderModel model,
-      AdapterShape shape,
-      TargetModules targets,
-      FineTuneJobSpec spec,
-      @Nullable Path initial) {
-    List<LinearShape> linears =
-        model.linears().stream()
-            .filter(linear -> targets.modules().contains(linear.name()))
-            .toList();
-    LoraAdapter adapter = new LoraAdapter(kernels, linears, shape.rank(), shape.alpha());
-    if (initial == null) {
-      adapter.initialize(spec.training().seed());
-    } else {
-      adapter.setTensors(
-          AdapterFiles.read(initial.resolve(AdapterFiles.WEIGHTS), adapter.tensors()));
-    }
-    return adapter;
+        new AdapterConfig(spec.model().uri(), spec.model().revision(), settings).toJson());
   }
 
   private static StepPlan plan(Training training, int examples) {
@@ -157,49 +131,6 @@ record Session(
         training.learningRate(),
         plan.warmupSteps(training),
         plan.totalSteps());
-  }
-
-  private static String config(FineTuneJobSpec spec, AdapterShape shape, TargetModules targets) {
-    return new AdapterConfig(
-            spec.model().uri(),
-            spec.model().revision(),
-            shape.rank(),
-            shape.alpha(),
-            spec.adapter().dropout(),
-            targets.pattern(),
-            targets.names())
-        .toJson();
-  }
-
-  /** Rank, alpha and targets of the job, or of the adapter that it starts from. */
-  private record AdapterShape(int rank, int alpha, List<String> targets) {
-    static AdapterShape of(Adapter adapter, @Nullable Path initial) {
-      if (initial == null) {
-        return new AdapterShape(
-            orElse(adapter.rank(), DEFAULT_RANK),
-            orElse(adapter.alpha(), DEFAULT_ALPHA),
-            orElse(adapter.targetModules(), DEFAULT_TARGETS));
-      }
-      AdapterConfig config = AdapterConfig.read(initial.resolve(AdapterFiles.CONFIG));
-      checkSame("spec.adapter.rank", adapter.rank(), config.rank());
-      checkSame("spec.adapter.alpha", adapter.alpha(), config.alpha());
-      List<String> targets =
-          config.pattern().isEmpty() ? config.targets() : List.of(config.pattern());
-      return new AdapterShape(
-          config.rank(), config.alpha(), orElse(adapter.targetModules(), targets));
-    }
-
-    private static void checkSame(String field, @Nullable Integer wanted, int found) {
-      if (wanted != null && wanted != found) {
-        throw new InvalidConfiguration(
-            "%s: must be that of spec.adapter.initFrom, %d, was %d"
-                .formatted(field, found, wanted));
-      }
-    }
-
-    private static <T> T orElse(@Nullable T value, T other) {
-      return value == null ? other : value;
-    }
   }
 
   @Override

@@ -2,9 +2,11 @@ package dev.finetune.trainer.goldens;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.finetune.api.spec.Quantization;
+import dev.finetune.trainer.basemodel.DecoderTensors;
 import dev.finetune.trainer.basemodel.ModelConfig;
 import dev.finetune.trainer.basemodel.RopeScaling;
 import dev.finetune.trainer.engine.Kernels;
+import dev.finetune.trainer.lora.ModelModules;
 import dev.finetune.trainer.model.DecoderModel;
 import dev.finetune.trainer.model.ModelLoader;
 import org.jspecify.annotations.Nullable;
@@ -21,6 +23,12 @@ public final class GoldenModel {
         config(name),
         new GoldenWeights(Goldens.tensors("models/" + name + "/model.safetensors")),
         quantization);
+  }
+
+  /** Returns the modules of a tiny model. */
+  public static ModelModules modules(String name) {
+    ModelConfig config = config(name);
+    return ModelModules.of(DecoderTensors.shapes(config), config.layers());
   }
 
   static ModelConfig config(String name) {

@@ -40,6 +40,27 @@ class LoraAdapterTest {
   }
 
   @Test
+  void drawsGaussianAWithOneByRankAsDeviation() {
+    LinearShape wide = new LinearShape("a.q_proj", 1000, 7);
+    try (LoraAdapter adapter = new LoraAdapter(kernels, List.of(wide), 4, 8)) {
+      adapter.initializeGaussian(42);
+      float[] a = adapter.tensors().get("a.q_proj.lora_A.weight").values();
+      double mean = 0;
+      double squares = 0;
+      int within = 0;
+      for (float value : a) {
+        mean += value / a.length;
+        squares += value * value / a.length;
+        within += Math.abs(value) < 0.25 ? 1 : 0;
+      }
+      assertThat(mean).isCloseTo(0, within(0.015));
+      assertThat(Math.sqrt(squares)).isCloseTo(0.25, within(0.01));
+      assertThat(within / (double) a.length).isCloseTo(0.683, within(0.03));
+      assertThat(adapter.tensors().get("a.q_proj.lora_B.weight").values()).containsOnly(0f);
+    }
+  }
+
+  @Test
   void whatAModuleDrawsDoesNotDependOnTheOthers() {
     try (LoraAdapter both = new LoraAdapter(kernels, List.of(FIRST, SECOND), 4, 8);
         LoraAdapter alone = new LoraAdapter(kernels, List.of(SECOND), 4, 8)) {
@@ -70,7 +91,9 @@ class LoraAdapterTest {
   void allAOfAGroupAreOneMatrixAndSectionsNameEveryElement() {
     try (LoraAdapter adapter =
         new LoraAdapter(
-            kernels, List.of(new LoraTarget(FIRST, 4, 2), new LoraTarget(SECOND, 3, 0.5)))) {
+            kernels,
+            new AdapterShape(
+                List.of(new LoraTarget(FIRST, 4, 2), new LoraTarget(SECOND, 3, 0.5))))) {
       float[] places = new float[(int) adapter.parameters().elements()];
       for (int i = 0; i < places.length; i++) {
         places[i] = i;

@@ -7,6 +7,8 @@ import com.fasterxml.jackson.databind.JsonNode;
 import dev.finetune.api.spec.Quantization;
 import dev.finetune.api.spec.QuantizationType;
 import dev.finetune.api.spec.Schedule;
+import dev.finetune.trainer.adapter.AdapterConfig;
+import dev.finetune.trainer.adapter.AdapterSettings;
 import dev.finetune.trainer.engine.ElementType;
 import dev.finetune.trainer.engine.Kernels;
 import dev.finetune.trainer.engine.Scope;
@@ -45,6 +47,13 @@ class LoraGoldenTest {
         "llama-linear-wd",
         "llama-lr1e-2-constant",
         "llama-lmlabels",
+        "llama-rslora",
+        "llama-pattern",
+        "llama-layer1-regex",
+        "llama-untied-full7",
+        "llama3rope-full7",
+        "llama-leftpad",
+        "llama-accum4-lmlabels",
         "llama-nf4",
         "llama-nf4dq"
       })
@@ -66,7 +75,7 @@ class LoraGoldenTest {
     long before = TestEngine.engine().liveTensors();
     try (DecoderModel model =
             GoldenModel.load(kernels, golden.path("model").asText(), quantization(golden));
-        LoraAdapter adapter = adapter(kernels, model, golden, initial);
+        LoraAdapter adapter = adapter(kernels, name, golden, initial);
         AdamW optimizer =
             new AdamW(
                 kernels,
@@ -169,17 +178,12 @@ class LoraGoldenTest {
   }
 
   private static LoraAdapter adapter(
-      Kernels kernels, DecoderModel model, JsonNode golden, Map<String, float[]> initial) {
-    List<LinearShape> targets =
-        model.linears().stream()
-            .filter(linear -> initial.containsKey(linear.name() + ".lora_A.weight"))
-            .toList();
+      Kernels kernels, String name, JsonNode golden, Map<String, float[]> initial) {
+    AdapterSettings settings =
+        AdapterConfig.read(Goldens.path("lora/" + name + "/init/adapter_config.json")).settings();
     LoraAdapter adapter =
         new LoraAdapter(
-            kernels,
-            targets,
-            golden.path("lora").path("r").asInt(),
-            golden.path("lora").path("lora_alpha").asDouble());
+            kernels, settings.shape(GoldenModel.modules(golden.path("model").asText())));
     adapter.setTensors(initial);
     return adapter;
   }

@@ -85,8 +85,8 @@ class RecipeTest {
         .isZero();
     AdapterConfig config =
         AdapterConfig.read(TrainingJobs.find(storage, "adapter/adapter_config.json"));
-    assertThat(config.rank()).isEqualTo(4);
-    assertThat(config.alpha()).isEqualTo(8);
+    assertThat(config.settings().rank()).isEqualTo(4);
+    assertThat(config.settings().alpha()).isEqualTo(8);
     // The first step of a warm-up has learning rate 0, so nothing but the start is in the result.
     assertThat(TrainingJobs.find(storage, "adapter/adapter_model.safetensors"))
         .hasSameBinaryContentAs(first.resolve("adapter_model.safetensors"));

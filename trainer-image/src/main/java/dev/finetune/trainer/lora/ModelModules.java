@@ -1,0 +1,51 @@
+package dev.finetune.trainer.lora;
+
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.SequencedMap;
+
+/**
+ * The modules of a model that have a weight, by name.
+ *
+ * @param linears the linear layers of the blocks, in the order of the forward pass; those that
+ *     share an input follow each other
+ * @param others shapes of the weights of all other modules: embedding, norms and output layer
+ * @param layers number of blocks
+ */
+public record ModelModules(
+    List<LinearShape> linears, SequencedMap<String, long[]> others, int layers) {
+  private static final String WEIGHT = ".weight";
+  private static final String BLOCKS = "model.layers.";
+
+  /**
+   * Sorts the weights of a model.
+   *
+   * @param weights shapes by name, such as {@code model.layers.0.self_attn.q_proj.weight}, in the
+   *     order of the forward pass
+   */
+  public static ModelModules of(SequencedMap<String, long[]> weights, int layers) {
+    List<LinearShape> linears = new ArrayList<>();
+    SequencedMap<String, long[]> others = new LinkedHashMap<>();
+    for (Map.Entry<String, long[]> weight : weights.entrySet()) {
+      String name = weight.getKey();
+      if (!name.endsWith(WEIGHT)) {
+        continue;
+      }
+      String module = name.substring(0, name.length() - WEIGHT.length());
+      long[] shape = weight.getValue();
+      if (shape.length == 2 && module.startsWith(BLOCKS)) {
+        linears.add(new LinearShape(module, shape[1], shape[0]));
+      } else {
+        others.put(module, shape.clone());
+      }
+    }
+    return new ModelModules(List.copyOf(linears), others, layers);
+  }
+
+  /** Returns the names of the linear layers of the blocks. */
+  public List<String> linearNames() {
+    return linears.stream().map(LinearShape::name).toList();
+  }
+}

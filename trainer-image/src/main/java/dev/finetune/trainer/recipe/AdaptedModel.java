@@ -1,0 +1,103 @@
+package dev.finetune.trainer.recipe;
+
+import dev.finetune.api.spec.AdapterInit;
+import dev.finetune.api.spec.Quantization;
+import dev.finetune.trainer.adapter.AdapterSettings;
+import dev.finetune.trainer.basemodel.BaseModel;
+import dev.finetune.trainer.basemodel.DecoderTensors;
+import dev.finetune.trainer.checkpoint.AdapterFiles;
+import dev.finetune.trainer.engine.Kernels;
+import dev.finetune.trainer.lora.AdapterShape;
+import dev.finetune.trainer.lora.LoraAdapter;
+import dev.finetune.trainer.lora.ModelModules;
+import dev.finetune.trainer.model.DecoderModel;
+import dev.finetune.trainer.model.ModelLoader;
+import java.nio.file.Path;
+import org.jspecify.annotations.Nullable;
+
+/** A base model in memory and the adapter that some settings describe. */
+record AdaptedModel(DecoderModel model, LoraAdapter adapter) implements AutoCloseable {
+  /** Returns the modules of a base model that is not loaded yet. */
+  static ModelModules modules(BaseModel base) {
+    return ModelModules.of(DecoderTensors.shapes(base.config()), base.config().layers());
+  }
+
+  /**
+   * Loads a model and makes an adapter.
+   *
+   * @param quantization how linear layers are kept, or null
+   * @param seed seed of the adapter's first numbers
+   */
+  static AdaptedModel fresh(
+      Kernels kernels,
+      BaseModel base,
+      @Nullable Quantization quantization,
+      AdapterSettings settings,
+      long seed) {
+    AdaptedModel adapted = load(kernels, base, quantization, settings);
+    return adapted.afterwards(() -> initialize(adapted.adapter(), settings, seed));
+  }
+
+  /**
+   * Loads a model and an adapter.
+   *
+   * @param folder the adapter's files
+   */
+  static AdaptedModel stored(
+      Kernels kernels,
+      BaseModel base,
+      @Nullable Quantization quantization,
+      AdapterSettings settings,
+      Path folder) {
+    AdaptedModel adapted = load(kernels, base, quantization, settings);
+    Path file = folder.resolve(AdapterFiles.WEIGHTS);
+    return adapted.afterwards(
+        () -> adapted.adapter().setTensors(AdapterFiles.read(file, adapted.adapter().tensors())));
+  }
+
+  private static AdaptedModel load(
+      Kernels kernels,
+      BaseModel base,
+      @Nullable Quantization quantization,
+      AdapterSettings settings) {
+    AdapterShape shape = settings.shape(modules(base));
+    DecoderModel model = ModelLoader.load(kernels, base.config(), base.weights(), quantization);
+    boolean made = false;
+    try {
+      AdaptedModel adapted = new AdaptedModel(model, new LoraAdapter(kernels, shape));
+      made = true;
+      return adapted;
+    } finally {
+      if (!made) {
+        model.close();
+      }
+    }
+  }
+
+  private static void initialize(LoraAdapter adapter, AdapterSettings settings, long seed) {
+    if (settings.init() == AdapterInit.GAUSSIAN) {
+      adapter.initializeGaussian(seed);
+    } else {
+      adapter.initialize(seed);
+    }
+  }
+
+  private AdaptedModel afterwards(Runnable step) {
+    boolean done = false;
+    try {
+      step.run();
+      done = true;
+      return this;
+    } finally {
+      if (!done) {
+        close();
+      }
+    }
+  }
+
+  @Override
+  public void close() {
+    adapter.close();
+    model.close();
+  }
+}
