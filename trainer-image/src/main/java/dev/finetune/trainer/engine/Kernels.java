@@ -7,6 +7,11 @@ package dev.finetune.trainer.engine;
  * <p>Every result belongs to the scope that is passed.
  */
 public final class Kernels {
+  private static final long LOGIT_BYTES = 1 << 25;
+
+  /** Numbers in 32-bit precision that stay in the processor's cache while passes go over them. */
+  private static final long TILE_NUMBERS = 1 << 18;
+
   private final Engine engine;
   private final ElementType type;
 
@@ -38,9 +43,6 @@ public final class Kernels {
 
   /** Two gradients. */
   public record Pair(Tensor first, Tensor second) {}
-
-  /** Attention's output (T, heads, size) and, a sequence each, its log-sum-exp. */
-  public record Attended(Tensor o, Tensor[] logSumExp) {}
 
   /** Gradients to queries, keys and values. */
   public record AttentionGradients(Tensor q, Tensor k, Tensor v) {}
@@ -139,7 +141,17 @@ public final class Kernels {
    */
   public Tensor nf4(
       Scope scope, Tensor packed, Tensor absmax, Tensor table, int block, long rows, long columns) {
-    return engine.call(scope, "nf4", packed, absmax, table, block, rows, columns, type.code());
+    return engine.call(
+        scope,
+        "nf4",
+        packed,
+        absmax,
+        table,
+        block,
+        rows,
+        columns,
+        TILE_NUMBERS / block,
+        type.code());
   }
 
   /** Dequantizes the scales of double quantization. */
@@ -159,14 +171,16 @@ public final class Kernels {
     return engine.call(scope, "rms_norm_again", x, inverse, weight, type.code());
   }
 
-  /** Returns the gradient to x, in {@code F32}. */
+  /** Returns the gradient of {@link #rmsNorm} to x, in {@code F32}. */
   public Tensor rmsNormBackward(Scope scope, Tensor g, Tensor x, Tensor inverse, Tensor weight) {
     return engine.call(scope, "rms_norm_backward", g, x, inverse, weight);
   }
 
-  /** Returns g plus an {@code F32} gradient converted to the type of activations. */
-  public Tensor addGradient(Scope scope, Tensor g, Tensor wide) {
-    return engine.call(scope, "add_gradient", g, wide, type.code());
+  /** Returns the gradient of {@link #rmsNorm} to x plus that of the residual stream. */
+  public Tensor rmsNormBackward(
+      Scope scope, Tensor residual, Tensor g, Tensor x, Tensor inverse, Tensor weight) {
+    return engine.call(
+        scope, "rms_norm_backward_added", residual, g, x, inverse, weight, type.code());
   }
 
   /** Computes {@code x W'}: x is (T, in), W (out, in). */
@@ -271,31 +285,39 @@ public final class Kernels {
     return new Pair(r[0], r[1]);
   }
 
-  /**
-   * Rotates halves of each head by position (T, heads * size) to (T, heads, size). With the sign of
-   * {@code sin} changed it is its own gradient.
-   */
+  /** Rotates halves of each head by position: x (T, heads * size) becomes (T, heads, size). */
   public Tensor rotate(Scope scope, Tensor x, int heads, int size, Tensor cos, Tensor sin) {
-    return engine.call(scope, "rotate", x, heads, size, cos, sin);
+    return engine.call(scope, "rotate", x, heads, size, cos, sin, 1.0);
   }
 
-  /** Returns -x. */
-  public Tensor negate(Scope scope, Tensor x) {
-    return engine.call(scope, "negate", x);
+  /** Returns the gradient of {@link #rotate}: the rotation back. */
+  public Tensor rotateBackward(Scope scope, Tensor g, int heads, int size, Tensor cos, Tensor sin) {
+    return engine.call(scope, "rotate", g, heads, size, cos, sin, -1.0);
   }
 
   /**
-   * Causal attention of each sequence by itself.
+   * Causal attention of each sequence by itself, {@code softmax(q k' / sqrt(size)) v}.
+   *
+   * <p>A block of queries at a time meets the keys up to its end, so the half that is masked is
+   * never computed, and scores exist for one block only. The heads that share keys are rows of one
+   * product.
    *
    * @param q (T, heads, size)
-   * @param k (T, heads / repeat, size)
+   * @param k (T, heads that share keys, size); heads is a multiple of it
    * @param v as k
+   * @return (T, heads, size)
    */
-  public Attended attention(Scope scope, Tensor q, Tensor k, Tensor v, int repeat, long[] offsets) {
-    Tensor[] r = engine.callList(scope, "attention", q, k, v, repeat, offsets);
-    Tensor[] logSumExp = new Tensor[r.length - 1];
-    System.arraycopy(r, 1, logSumExp, 0, logSumExp.length);
-    return new Attended(r[0], logSumExp);
+  public Tensor attention(Scope scope, Tensor q, Tensor k, Tensor v, long[] offsets) {
+    return engine.call(scope, "attention", q, k, v, offsets, queryBlock(), scale(q));
+  }
+
+  /** Queries of one product; measured on processors with AVX-512. */
+  private int queryBlock() {
+    return type == ElementType.BF16 ? 128 : 64;
+  }
+
+  private static double scale(Tensor q) {
+    return 1 / Math.sqrt(q.size(2));
   }
 
   /**
@@ -318,28 +340,15 @@ public final class Kernels {
     return engine.call(scope, "concatenate", x, y);
   }
 
-  /** Returns the gradients of {@link #attention}. */
+  /**
+   * Returns the gradients of {@link #attention}. The probabilities are computed again.
+   *
+   * @param g gradient to the output (T, heads, size)
+   */
   public AttentionGradients attentionBackward(
-      Scope scope,
-      Tensor g,
-      Tensor q,
-      Tensor k,
-      Tensor v,
-      Attended attended,
-      int repeat,
-      long[] offsets) {
+      Scope scope, Tensor g, Tensor q, Tensor k, Tensor v, long[] offsets) {
     Tensor[] r =
-        engine.callTuple(
-            scope,
-            "attention_backward",
-            g,
-            q,
-            k,
-            v,
-            attended.o(),
-            attended.logSumExp(),
-            repeat,
-            offsets);
+        engine.callTuple(scope, "attention_backward", g, q, k, v, offsets, queryBlock(), scale(q));
     return new AttentionGradients(r[0], r[1], r[2]);
   }
 
@@ -356,19 +365,31 @@ public final class Kernels {
   }
 
   /** Returns the negative log-likelihood (n) of labels under the logits {@code h W'}. */
-  public Tensor crossEntropy(Scope scope, Tensor h, Tensor w, Tensor labels, int chunk) {
-    return engine.call(scope, "cross_entropy", h, w, labels, chunk);
+  public Tensor crossEntropy(Scope scope, Tensor h, Tensor w, Tensor labels) {
+    return engine.call(scope, "cross_entropy", h, w, labels, logitRows(w), tileRows(w));
   }
 
   /**
    * Returns negative log-likelihoods and the gradient of {@code scale} times their sum to h. Logits
-   * exist for one chunk of rows at a time.
+   * exist for one chunk of rows at a time, in 32-bit precision for a tile of it.
    */
   public LossAndGradient crossEntropyGradient(
-      Scope scope, Tensor h, Tensor w, Tensor labels, int chunk, double scale) {
+      Scope scope, Tensor h, Tensor w, Tensor labels, double scale) {
     Tensor[] r =
-        engine.callTuple(scope, "cross_entropy_gradient", h, w, labels, chunk, scale, type.code());
+        engine.callTuple(
+            scope, "cross_entropy_gradient", h, w, labels, logitRows(w), tileRows(w), scale);
     return new LossAndGradient(r[0], r[1]);
+  }
+
+  /** Rows of logits that exist at a time: many enough for a fast product, at most about 32 MiB. */
+  private long logitRows(Tensor w) {
+    long rows = LOGIT_BYTES / (w.size(0) * type.bytes());
+    return Math.clamp(rows / 32 * 32, 32, 256);
+  }
+
+  /** Rows whose probabilities stay in the processor's cache. */
+  private static long tileRows(Tensor w) {
+    return Math.clamp(TILE_NUMBERS / w.size(0), 1, 256);
   }
 
   /** Returns the logits {@code h W'} in {@code F32}. */

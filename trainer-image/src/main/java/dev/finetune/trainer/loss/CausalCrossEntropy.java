@@ -14,9 +14,6 @@ import dev.finetune.trainer.engine.Tensor;
  * @param head weight of the output layer (vocabulary, hidden)
  */
 public record CausalCrossEntropy(Kernels kernels, Tensor norm, double epsilon, Tensor head) {
-  /** Rows of logits that exist at a time: 50 MB at a vocabulary of 49,152. */
-  private static final int CHUNK = 256;
-
   /**
    * Returns the negative log-likelihood of each label, in nats.
    *
@@ -30,7 +27,7 @@ public record CausalCrossEntropy(Kernels kernels, Tensor norm, double epsilon, T
       Tensor selected = kernels.selectRows(scope, hidden, places);
       Tensor h = kernels.rmsNorm(scope, selected, norm, epsilon).y();
       Tensor targets = kernels.engine().longs(scope, labels);
-      return kernels.crossEntropy(scope, h, head, targets, CHUNK).toFloats();
+      return kernels.crossEntropy(scope, h, head, targets).toFloats();
     }
   }
 
@@ -50,7 +47,7 @@ public record CausalCrossEntropy(Kernels kernels, Tensor norm, double epsilon, T
       Kernels.Normalized h = kernels.rmsNorm(temporary, selected, norm, epsilon);
       Tensor targets = kernels.engine().longs(temporary, labels);
       Kernels.LossAndGradient loss =
-          kernels.crossEntropyGradient(temporary, h.y(), head, targets, CHUNK, scale);
+          kernels.crossEntropyGradient(temporary, h.y(), head, targets, scale);
       Tensor wide = kernels.rmsNormBackward(temporary, loss.hidden(), selected, h.inverse(), norm);
       return new Result(loss.nll().toFloats(), kernels.scatterRows(scope, hidden, places, wide));
     }

@@ -54,7 +54,7 @@ final class DecoderBlock implements AutoCloseable {
       Tensor q,
       Tensor k,
       Tensor v,
-      Kernels.Attended attended,
+      Tensor attended,
       @Nullable Tensor lowOutput,
       Tensor x2,
       Tensor inverse2,
@@ -89,10 +89,11 @@ final class DecoderBlock implements AutoCloseable {
       Tensor q = kernels.rotate(temporary, qkv.y()[0], heads, size, pass.cos(), pass.sin());
       Tensor k = kernels.rotate(temporary, qkv.y()[1], keyValueHeads, size, pass.cos(), pass.sin());
       Tensor v = kernels.reshape(temporary, qkv.y()[2], tokens, keyValueHeads, size);
-      Kernels.Attended attended = attend(temporary, q, k, v, pass);
-      Tensor flat = kernels.reshape(temporary, attended.o(), tokens, (long) heads * size);
+      Tensor attended = attend(temporary, q, k, v, pass);
+      Tensor flat = kernels.reshape(temporary, attended, tokens, (long) heads * size);
       LinearGroup.Outputs o = output.forward(temporary, flat, pass);
-      Tensor x2 = kernels.add(temporary, x, o.y()[0]);
+      Tensor x2 = o.y()[0];
+      kernels.accumulate(x2, x);
 
       // MLP.
       Kernels.Normalized h2 =
@@ -100,10 +101,10 @@ final class DecoderBlock implements AutoCloseable {
       LinearGroup.Outputs gu = gateUp.forward(temporary, h2.y(), pass);
       Tensor product = kernels.swiglu(temporary, gu.y()[0], gu.y()[1]);
       LinearGroup.Outputs d = down.forward(temporary, product, pass);
-      Tensor y = kernels.add(scope, x2, d.y()[0]);
+      Tensor y = scope.own(temporary.release(d.y()[0]));
+      kernels.accumulate(y, x2);
 
-      keep(temporary, kept, h.inverse(), q, k, v, attended.o(), x2, h2.inverse());
-      keep(temporary, kept, attended.logSumExp());
+      keep(temporary, kept, h.inverse(), q, k, v, attended, x2, h2.inverse());
       keep(temporary, kept, gu.y());
       for (LinearGroup.Outputs outputs : new LinearGroup.Outputs[] {qkv, o, gu, d}) {
         if (outputs.low() != null) {
@@ -131,18 +132,17 @@ final class DecoderBlock implements AutoCloseable {
     }
   }
 
-  private Kernels.Attended attend(Scope scope, Tensor q, Tensor k, Tensor v, Pass pass) {
-    int repeat = config.attentionHeads() / config.keyValueHeads();
+  private Tensor attend(Scope scope, Tensor q, Tensor k, Tensor v, Pass pass) {
     KeyValueCache cache = pass.cache();
     if (cache == null) {
-      return kernels.attention(scope, q, k, v, repeat, pass.batch().offsets());
+      return kernels.attention(scope, q, k, v, pass.batch().offsets());
     }
     KeyValueCache.Attendable all = cache.append(queryKeyValue.layer(), k, v);
     if (all.keys().size(0) == q.size(0)) {
-      return kernels.attention(scope, q, k, v, repeat, pass.batch().offsets());
+      return kernels.attention(scope, q, k, v, pass.batch().offsets());
     }
-    Tensor o = kernels.attendToAll(scope, q, all.keys(), all.values(), repeat);
-    return new Kernels.Attended(o, new Tensor[0]);
+    int repeat = config.attentionHeads() / config.keyValueHeads();
+    return kernels.attendToAll(scope, q, all.keys(), all.values(), repeat);
   }
 
   private static void keep(Scope from, Scope to, Tensor... tensors) {
@@ -175,13 +175,10 @@ final class DecoderBlock implements AutoCloseable {
       temporary.free(dGateUp.first());
       temporary.free(dGateUp.second());
       Tensor g2 =
-          kernels.addGradient(
-              temporary,
-              g,
-              kernels.rmsNormBackward(temporary, dh2, s.x2(), s.inverse2(), postAttentionNorm));
+          kernels.rmsNormBackward(temporary, g, dh2, s.x2(), s.inverse2(), postAttentionNorm);
 
       // Attention.
-      Tensor flat = kernels.reshape(temporary, s.attended().o(), tokens, (long) heads * size);
+      Tensor flat = kernels.reshape(temporary, s.attended(), tokens, (long) heads * size);
       Tensor dFlat = output.backward(temporary, new Tensor[] {g2}, flat, s.lowOutput(), pass);
       Kernels.AttentionGradients d =
           kernels.attentionBackward(
@@ -190,12 +187,10 @@ final class DecoderBlock implements AutoCloseable {
               s.q(),
               s.k(),
               s.v(),
-              s.attended(),
-              heads / keyValueHeads,
               pass.batch().offsets());
-      Tensor back = kernels.negate(temporary, pass.sin());
-      Tensor dq = kernels.rotate(temporary, d.q(), heads, size, pass.cos(), back);
-      Tensor dk = kernels.rotate(temporary, d.k(), keyValueHeads, size, pass.cos(), back);
+      Tensor dq = kernels.rotateBackward(temporary, d.q(), heads, size, pass.cos(), pass.sin());
+      Tensor dk =
+          kernels.rotateBackward(temporary, d.k(), keyValueHeads, size, pass.cos(), pass.sin());
       Tensor h = kernels.rmsNormAgain(temporary, s.x(), s.inverse1(), inputNorm);
       Tensor dh =
           queryKeyValue.backward(
@@ -208,8 +203,7 @@ final class DecoderBlock implements AutoCloseable {
               h,
               s.lowQueryKeyValue(),
               pass);
-      return kernels.addGradient(
-          scope, g2, kernels.rmsNormBackward(temporary, dh, s.x(), s.inverse1(), inputNorm));
+      return kernels.rmsNormBackward(scope, g2, dh, s.x(), s.inverse1(), inputNorm);
     }
   }
 
