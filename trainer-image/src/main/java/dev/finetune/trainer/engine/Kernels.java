@@ -141,17 +141,7 @@ public final class Kernels {
    */
   public Tensor nf4(
       Scope scope, Tensor packed, Tensor absmax, Tensor table, int block, long rows, long columns) {
-    return engine.call(
-        scope,
-        "nf4",
-        packed,
-        absmax,
-        table,
-        block,
-        rows,
-        columns,
-        TILE_NUMBERS / block,
-        type.code());
+    return engine.call(scope, "nf4", packed, absmax, table, block, rows, columns, type.code());
   }
 
   /** Dequantizes the scales of double quantization. */
