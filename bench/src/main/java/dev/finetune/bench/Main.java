@@ -17,6 +17,7 @@ import picocli.CommandLine.Parameters;
     subcommands = {
       Main.ConfigurationsCommand.class,
       Main.EnvironmentCommand.class,
+      Main.RateCommand.class,
       Main.TrainCommand.class,
       Main.TableCommand.class
     })
@@ -60,6 +61,19 @@ final class Main {
     public Integer call() throws IOException {
       Environment.Source source = new Environment.Source(command, commit, dirty);
       System.out.println(RunJson.writeLine(Environment.of(source, model, data)));
+      return 0;
+    }
+  }
+
+  /** Prints how fast the machine multiplies large matrices, as a JSON line. */
+  @Command(name = "rate")
+  static final class RateCommand implements Callable<Integer> {
+    @Option(names = "--threads", defaultValue = "2")
+    private int threads;
+
+    @Override
+    public Integer call() {
+      System.out.println(RunJson.writeLine(ProductRates.measure(threads)));
       return 0;
     }
   }

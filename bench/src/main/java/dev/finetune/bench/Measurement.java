@@ -43,6 +43,7 @@ record Measurement(
    * @param stepSeconds time of each step
    * @param losses loss of each step, nats per supervised token
    * @param tokensPerStep tokens of each step, padding not counted
+   * @param flopsPerStep floating-point operations that the products of each step need, or null
    * @param rowsDigest digest of the token ids and labels, in order
    * @param phases seconds from the start of the process to the end of each phase, or null
    * @param versions of what computed
@@ -59,6 +60,7 @@ record Measurement(
       List<Double> stepSeconds,
       List<Double> losses,
       List<Integer> tokensPerStep,
+      @Nullable List<Double> flopsPerStep,
       String rowsDigest,
       @Nullable Map<String, Double> phases,
       Map<String, String> versions) {}

@@ -32,6 +32,7 @@ final class ResultTable {
   String markdown() {
     head();
     speed();
+    utilization();
     losses();
     steps();
     start();
@@ -134,6 +135,44 @@ final class ResultTable {
       cells.add(number("%.2f", ours / theirs));
     }
     return cells;
+  }
+
+  private void utilization() {
+    ProductRates rates = results.rates();
+    if (rates == null) {
+      return;
+    }
+    say("\n## Against the machine\n");
+    say("What the products of a step need, over what large products reach here.\n");
+    row(
+        "configuration",
+        "GFLOP a token",
+        "rate, GFLOP/s",
+        "tokens/s at that rate",
+        "utilization, ours",
+        "theirs");
+    rule(6);
+    for (String name : results.configurations()) {
+      Result ours = results.first(name, Side.OURS).orElse(null);
+      if (ours == null || ours.flopsPerStep() == null) {
+        continue;
+      }
+      double flopsPerToken = flopsPerToken(ours, ours.flopsPerStep());
+      double limit = rates.of(Configuration.of(name)) / flopsPerToken;
+      row(
+          name,
+          number("%.3f", flopsPerToken / 1e9),
+          number("%.0f", rates.of(Configuration.of(name)) / 1e9),
+          number("%.0f", limit),
+          number("%.2f", results.median(name, Side.OURS, Result::tokensPerSecond) / limit),
+          number("%.2f", results.median(name, Side.THEIRS, Result::tokensPerSecond) / limit));
+    }
+  }
+
+  private static double flopsPerToken(Result result, List<Double> flopsPerStep) {
+    int warmup = result.warmupSteps();
+    double flops = flopsPerStep.stream().skip(warmup).mapToDouble(Double::doubleValue).sum();
+    return flops / result.tokensPerStep().stream().skip(warmup).mapToInt(n -> n).sum();
   }
 
   private void losses() {

@@ -18,9 +18,11 @@ import org.jspecify.annotations.Nullable;
  * The lines of a file of results: the environment first, then a measurement each.
  *
  * @param environment where they were measured
+ * @param rates the machine's limit, or null if it was not measured
  * @param measurements in the order in which they were made
  */
-record Results(Environment environment, List<Measurement> measurements) {
+record Results(
+    Environment environment, @Nullable ProductRates rates, List<Measurement> measurements) {
   /**
    * Reads lines of JSON.
    *
@@ -28,6 +30,7 @@ record Results(Environment environment, List<Measurement> measurements) {
    */
   static Results read(List<String> lines) throws IOException {
     Environment environment = null;
+    ProductRates rates = null;
     List<Measurement> measurements = new ArrayList<>();
     JsonMapper mapper = new JsonMapper();
     for (String line : lines) {
@@ -35,6 +38,8 @@ record Results(Environment environment, List<Measurement> measurements) {
       byte[] json = line.getBytes(StandardCharsets.UTF_8);
       if (node.has("side")) {
         measurements.add(RunJson.read(json, Measurement.class));
+      } else if (node.has("rateFp32")) {
+        rates = RunJson.read(json, ProductRates.class);
       } else {
         environment = RunJson.read(json, Environment.class);
       }
@@ -42,7 +47,7 @@ record Results(Environment environment, List<Measurement> measurements) {
     if (environment == null) {
       throw new IOException("expected a line that tells the environment, found none");
     }
-    return new Results(environment, List.copyOf(measurements));
+    return new Results(environment, rates, List.copyOf(measurements));
   }
 
   /** Returns the configurations of which there is a result, in order. */

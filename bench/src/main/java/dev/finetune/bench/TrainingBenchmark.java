@@ -14,6 +14,7 @@ import dev.finetune.trainer.model.DecoderModel;
 import dev.finetune.trainer.model.ModelLoader;
 import dev.finetune.trainer.optim.LearningRate;
 import dev.finetune.trainer.train.AdapterTrainer;
+import dev.finetune.trainer.train.StepFlops;
 import dev.finetune.trainer.train.StepResult;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -40,6 +41,7 @@ final class TrainingBenchmark {
   private final Map<String, Double> phases = new LinkedHashMap<>();
   private final List<StepResult> results = new ArrayList<>();
   private final List<Double> seconds = new ArrayList<>();
+  private final List<Double> flops = new ArrayList<>();
   private double secondsToFirstStep;
   private double cpuSecondsToFirstStep;
   private double cpuUse;
@@ -114,6 +116,8 @@ final class TrainingBenchmark {
         step(trainer, step, steps);
       }
       cpuUse = (ProcessMeter.cpuSeconds() - cpu) / measured(seconds);
+      StepFlops cost = StepFlops.of(model, adapter);
+      steps.forEach(examples -> flops.add(cost.of(examples).total()));
     }
   }
 
@@ -145,6 +149,7 @@ final class TrainingBenchmark {
         List.copyOf(seconds),
         results.stream().map(StepResult::loss).toList(),
         results.stream().map(StepResult::tokens).toList(),
+        List.copyOf(flops),
         BenchmarkRows.digest(steps),
         phases,
         Map.of("java", Runtime.version().toString(), "libtorch", libtorchVersion()));

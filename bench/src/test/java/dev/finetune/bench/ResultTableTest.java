@@ -59,6 +59,20 @@ class ResultTableTest {
         .contains("- lora-fp32-1x512, theirs: out of memory");
   }
 
+  /** Of 0.5 GFLOP a token at 200 GFLOP/s the limit is 400 tokens a second. */
+  @Test
+  void showsTheShareOfTheMachinesRateOverTheMeasuredSteps() throws IOException {
+    String page =
+        ResultTable.of(
+                List.of(
+                    environment(false),
+                    RunJson.writeLine(new ProductRates(200e9, 400e9)),
+                    line("ours", 1, result(300, 1000, "same", 2.0, 1.5)),
+                    line("theirs", 1, result(100, 1000, "same", 2.0, 1.5))))
+            .markdown();
+    assertThat(page).contains("| lora-fp32-1x512 | 0.500 | 200 | 400 | 0.75 | 0.25 |");
+  }
+
   @Test
   void refusesResultsThatDoNotSayWhereTheyWereMeasured() {
     assertThatThrownBy(
@@ -103,6 +117,7 @@ class ResultTableTest {
         List.of(1.0, 2.0),
         List.of(firstLoss, secondLoss),
         List.of(512, 512),
+        List.of(1e12, 0.5 * 512e9),
         digest,
         Map.of("jvm", 0.5, "model", 1.5),
         Map.of("java", "25"));
