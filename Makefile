@@ -12,7 +12,7 @@ QUIET := $(MVN) -q
 
 .PHONY: help
 help: ## List the commands
-	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort | awk -F'\t' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort | awk -F'\t' '{printf "  make %-14s %s\n", $$1, $$2}'
 
 .PHONY: tools
 tools:
@@ -34,6 +34,10 @@ demo: build ## Fine-tune a real model with QLoRA through the operator, on this m
 .PHONY: local
 local: build ## Leave API server, object store and operator running in one process
 	@model=$$(local/bin/fetch-base-model) && local/bin/local up --model "$$model"
+
+.PHONY: bench
+bench: build ## Measure the trainer side by side with PEFT; options in BENCH="--only bf16 --repeat 3"
+	@bench/run $(BENCH)
 
 .PHONY: image
 image: tools ## Build the trainer and operator images as archives, without Docker

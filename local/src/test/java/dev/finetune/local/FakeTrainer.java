@@ -141,6 +141,7 @@ public final class FakeTrainer {
             100.0,
             null,
             null,
+            null,
             checkpoint,
             from,
             null,

@@ -14,6 +14,8 @@ import org.jspecify.annotations.Nullable;
  * @param loss training loss of the last step, nats per supervised token
  * @param evalLoss last held-out loss
  * @param tokensPerSecond tokens trained on per second, over the last steps
+ * @param utilization share of the machine's rate for large matrix products that training reaches,
+ *     over the same steps; the rate is measured when an attempt starts. Above 0, about 1 at most
  * @param estimatedEnd when the run will end at this speed
  * @param memoryBytes resident memory of the process
  * @param checkpointStep step of the newest checkpoint of the run
@@ -29,6 +31,7 @@ public record Progress(
     @Nullable Double loss,
     @Nullable Double evalLoss,
     @Nullable Double tokensPerSecond,
+    @Nullable Double utilization,
     @Nullable Instant estimatedEnd,
     @Nullable Long memoryBytes,
     @Nullable Integer checkpointStep,

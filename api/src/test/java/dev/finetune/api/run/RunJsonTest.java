@@ -26,7 +26,8 @@ class RunJsonTest {
   void readsProgressAsItWasWrittenInEveryState() throws IOException {
     for (Progress.State state : Progress.State.values()) {
       Progress progress =
-          new Progress(1, state, 3, 10, 1.75, null, 210.5, TIME, 1L << 33, 2, 0, "word", TIME);
+          new Progress(
+              1, state, 3, 10, 1.75, null, 210.5, 0.61, TIME, 1L << 33, 2, 0, "word", TIME);
 
       assertThat(RunJson.read(RunJson.write(progress), Progress.class)).isEqualTo(progress);
     }

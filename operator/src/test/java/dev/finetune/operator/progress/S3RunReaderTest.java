@@ -122,6 +122,7 @@ class S3RunReaderTest {
                 null,
                 null,
                 null,
+                null,
                 0,
                 null,
                 NOW)));

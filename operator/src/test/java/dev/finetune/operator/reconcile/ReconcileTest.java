@@ -268,6 +268,7 @@ class ReconcileTest {
         null,
         null,
         null,
+        null,
         0,
         null,
         Instant.now());

@@ -163,6 +163,7 @@ final class Scenes {
         1.4123456,
         null,
         5210.4,
+        null,
         NOW.plusSeconds(360),
         1L << 30,
         null,

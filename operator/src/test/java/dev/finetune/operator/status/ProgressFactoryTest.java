@@ -29,6 +29,7 @@ class ProgressFactoryTest {
         1.41234,
         null,
         5210.4,
+        null,
         NOW.plusSeconds(360),
         1024L,
         100,

@@ -3,6 +3,7 @@ package dev.finetune.trainer.progress;
 import java.io.PrintStream;
 import java.time.Duration;
 import java.util.Locale;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What a person sees. On a terminal the line of a step replaces the one before; in a log each is a
@@ -32,16 +33,17 @@ public final class Console {
     out.println(String.format(Locale.ROOT, format, arguments));
   }
 
-  /** Prints how far the run is: step, loss, speed and time left. */
+  /** Prints how far the run is: step, loss, speed, utilization of the machine and time left. */
   public void step(Metrics metrics, int totalSteps, Speed speed) {
     String line =
         String.format(
             Locale.ROOT,
-            "step %d/%d  loss %.4f  %.0f tokens/s  %s left",
+            "step %d/%d  loss %.4f  %.0f tokens/s%s  %s left",
             metrics.step(),
             totalSteps,
             metrics.loss(),
             speed.tokensPerSecond(),
+            percent(speed.utilization()),
             text(speed.timeFor(totalSteps - metrics.step())));
     if (terminal) {
       out.print("\r\u001b[K" + line);
@@ -50,6 +52,12 @@ public final class Console {
     } else {
       out.println(line);
     }
+  }
+
+  private static String percent(@Nullable Double utilization) {
+    return utilization == null
+        ? ""
+        : String.format(Locale.ROOT, " (%.0f %% of the machine)", 100 * utilization);
   }
 
   /** Returns a time as people write it, such as {@code 1h 5m}, {@code 3m 20s} or {@code 12s}. */

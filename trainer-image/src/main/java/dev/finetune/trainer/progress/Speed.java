@@ -3,16 +3,34 @@ package dev.finetune.trainer.progress;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.Deque;
+import org.jspecify.annotations.Nullable;
 
-/** Tokens per second and time left, over the last steps. */
+/** Tokens per second, utilization of the machine and time left, over the last steps. */
 public final class Speed {
   private static final int WINDOW = 20;
 
-  private final Deque<Metrics> last = new ArrayDeque<>();
+  private final double rate;
+  private final Deque<Step> last = new ArrayDeque<>();
 
-  /** Takes a step in. */
-  public void add(Metrics metrics) {
-    last.addLast(metrics);
+  private record Step(int tokens, double flops, double seconds) {}
+
+  /**
+   * Makes one that has seen no step.
+   *
+   * @param rate floating-point operations a second that the machine reaches in large matrix
+   *     products, or 0 if that is not known
+   */
+  public Speed(double rate) {
+    this.rate = rate;
+  }
+
+  /**
+   * Takes a step in.
+   *
+   * @param flops floating-point operations that the step needs
+   */
+  public void add(Metrics metrics, double flops) {
+    last.addLast(new Step(metrics.tokens(), flops, metrics.seconds()));
     if (last.size() > WINDOW) {
       last.removeFirst();
     }
@@ -20,8 +38,20 @@ public final class Speed {
 
   /** Returns tokens per second, 0 before the first step. */
   public double tokensPerSecond() {
-    double tokens = last.stream().mapToDouble(Metrics::tokens).sum();
+    double tokens = last.stream().mapToDouble(Step::tokens).sum();
     return last.isEmpty() ? 0 : tokens / Math.max(seconds(), 1e-9);
+  }
+
+  /**
+   * Returns the share of the machine's rate that the steps reach, or null if the rate is not known
+   * or there was no step.
+   */
+  public @Nullable Double utilization() {
+    if (last.isEmpty() || rate <= 0) {
+      return null;
+    }
+    double flops = last.stream().mapToDouble(Step::flops).sum();
+    return flops / Math.max(seconds(), 1e-9) / rate;
   }
 
   /** Returns the time that these many steps will take, zero before the first step. */
@@ -32,6 +62,6 @@ public final class Speed {
   }
 
   private double seconds() {
-    return last.stream().mapToDouble(Metrics::seconds).sum();
+    return last.stream().mapToDouble(Step::seconds).sum();
   }
 }

@@ -10,6 +10,7 @@ import dev.finetune.trainer.data.Example;
 import dev.finetune.trainer.data.ExampleOrder;
 import dev.finetune.trainer.engine.Engine;
 import dev.finetune.trainer.engine.Kernels;
+import dev.finetune.trainer.engine.ProductRate;
 import dev.finetune.trainer.lora.LoraAdapter;
 import dev.finetune.trainer.model.DecoderModel;
 import dev.finetune.trainer.optim.LearningRate;
@@ -17,6 +18,7 @@ import dev.finetune.trainer.progress.Console;
 import dev.finetune.trainer.run.RunRecord;
 import dev.finetune.trainer.tokenizer.Tokenizer;
 import dev.finetune.trainer.train.AdapterTrainer;
+import dev.finetune.trainer.train.StepFlops;
 import dev.finetune.trainer.train.StepPlan;
 import java.nio.file.Path;
 import java.util.ArrayDeque;
@@ -26,6 +28,8 @@ import java.util.List;
 /**
  * Everything in memory that an attempt trains with.
  *
+ * @param stepFlops what a step costs
+ * @param productRate floating-point operations a second in large matrix products
  * @param tokenizer the base model's; stays the inputs'
  * @param adapterConfig content of {@code adapter_config.json}
  */
@@ -35,6 +39,8 @@ record Session(
     LoraAdapter adapter,
     AdapterTrainer trainer,
     StepPlan plan,
+    StepFlops stepFlops,
+    double productRate,
     List<Example> examples,
     List<Example> heldOut,
     Tokenizer tokenizer,
@@ -112,6 +118,8 @@ record Session(
         adapter,
         trainer,
         plan,
+        StepFlops.of(model, adapter),
+        ProductRate.measure(kernels, ProductRate.BRIEF),
         inputs.examples(),
         inputs.heldOut(),
         inputs.base().tokenizer(),

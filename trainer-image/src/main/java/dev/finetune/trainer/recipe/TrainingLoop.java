@@ -45,7 +45,7 @@ final class TrainingLoop {
   private final Outlets outlets;
   private final Path work;
   private final StopRequest stop;
-  private final Speed speed = new Speed();
+  private final Speed speed;
   private final List<String> pendingMetrics = new ArrayList<>();
   private TrainingState state = new TrainingState(0, 0, null);
   private long lastCommit = System.nanoTime();
@@ -67,6 +67,7 @@ final class TrainingLoop {
     this.outlets = outlets;
     this.work = work;
     this.stop = stop;
+    this.speed = new Speed(session.productRate());
   }
 
   ExitCode run() {
@@ -121,7 +122,7 @@ final class TrainingLoop {
     }
     Metrics metrics = Metrics.of(result.get(), (System.nanoTime() - start) / 1e9);
     state = new TrainingState(step, metrics.loss(), state.evalLossBefore());
-    speed.add(metrics);
+    speed.add(metrics, session.stepFlops().of(examples).total());
     outlets.console().step(metrics, total, speed);
     outlets.reporter().step(metrics, speed);
     record(metrics.toJson());

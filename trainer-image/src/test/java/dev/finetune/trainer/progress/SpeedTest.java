@@ -12,14 +12,28 @@ import org.junit.jupiter.api.Test;
 class SpeedTest {
   @Test
   void looksAtTheLastTwentySteps() {
-    Speed speed = new Speed();
+    Speed speed = new Speed(0);
     assertThat(speed.tokensPerSecond()).isZero();
     assertThat(speed.timeFor(5)).isZero();
     for (int step = 1; step <= 30; step++) {
-      speed.add(metrics(step, 100, step <= 10 ? 10 : 2));
+      speed.add(metrics(step, 100, step <= 10 ? 10 : 2), 1e9);
     }
     assertThat(speed.tokensPerSecond()).isCloseTo(50, within(1e-9));
     assertThat(speed.timeFor(5)).isEqualTo(Duration.ofSeconds(10));
+  }
+
+  @Test
+  void comparesWhatStepsNeedWithTheRateOfTheMachine() {
+    Speed speed = new Speed(200e9);
+    assertThat(speed.utilization()).isNull();
+    speed.add(metrics(1, 100, 2), 100e9);
+    speed.add(metrics(2, 100, 1), 200e9);
+    assertThat(speed.utilization()).isCloseTo(0.5, within(1e-12));
+    assertThat(printed(false, speed))
+        .startsWith("step 1/3  loss 2.5000  67 tokens/s (50 % of the machine)  ");
+    Speed unknown = new Speed(0);
+    unknown.add(metrics(1, 100, 2), 100e9);
+    assertThat(unknown.utilization()).isNull();
   }
 
   @Test
@@ -31,8 +45,8 @@ class SpeedTest {
 
   @Test
   void aTerminalShowsOneLineThatALogDoesNotLose() {
-    Speed speed = new Speed();
-    speed.add(metrics(1, 100, 2));
+    Speed speed = new Speed(0);
+    speed.add(metrics(1, 100, 2), 1e9);
     String line = "step 1/3  loss 2.5000  50 tokens/s  4s left";
     assertThat(printed(false, speed)).isEqualTo(line + "\nend\n");
     assertThat(printed(true, speed)).isEqualTo("\r\u001b[K" + line + "\nend\n");

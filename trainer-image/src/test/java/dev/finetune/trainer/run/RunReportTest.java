@@ -228,6 +228,7 @@ class RunReportTest {
         null,
         null,
         null,
+        null,
         0,
         null,
         Instant.parse("2026-01-01T00:00:00Z"));
