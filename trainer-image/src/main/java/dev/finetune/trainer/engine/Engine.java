@@ -1,5 +1,9 @@
 package dev.finetune.trainer.engine;
 
+import static java.lang.foreign.ValueLayout.JAVA_BYTE;
+import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
+import static java.lang.foreign.ValueLayout.JAVA_SHORT;
+
 import ai.djl.engine.EngineException;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
@@ -14,13 +18,14 @@ import dev.finetune.trainer.failure.OutOfMemory;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
+import java.lang.foreign.MemorySegment;
 import java.nio.Buffer;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.Locale;
-import java.util.concurrent.atomic.AtomicLong;
 
 /**
  * libtorch with the kernels of this project. There is one in a process; it is used by the thread
@@ -32,7 +37,7 @@ public final class Engine implements AutoCloseable {
   private final PtNDManager manager;
   private final PtSymbolBlock block;
   private final TorchShim shim;
-  private final AtomicLong live = new AtomicLong();
+  private final TensorMemory memory = new TensorMemory();
 
   private Engine(PtNDManager manager, PtSymbolBlock block, TorchShim shim) {
     this.manager = manager;
@@ -83,42 +88,66 @@ public final class Engine implements AutoCloseable {
 
   /** Returns the number of tensors that were made and not closed. */
   public long liveTensors() {
-    return live.get();
+    return memory.tensors();
+  }
+
+  /** Returns the bytes of the tensors that were made and not closed; views add nothing. */
+  public long liveBytes() {
+    return memory.bytes();
+  }
+
+  /** Returns the most {@link #liveBytes} since the start or the last {@link #resetPeakBytes}. */
+  public long peakBytes() {
+    return memory.peak();
+  }
+
+  /** Lets {@link #peakBytes} begin anew from what is live. */
+  public void resetPeakBytes() {
+    memory.resetPeak();
+  }
+
+  /**
+   * Returns a new tensor whose elements are not set.
+   *
+   * <p>Its memory is libtorch's and aligned to 64 bytes, so that products of the same numbers take
+   * the same path in every process.
+   *
+   * @throws OutOfMemory if libtorch cannot allocate it
+   */
+  public Tensor empty(Scope scope, ElementType type, long... shape) {
+    long handle;
+    try {
+      handle = shim.empty(type, shape);
+    } catch (IllegalStateException e) {
+      throw new OutOfMemory(
+          "libtorch has no memory for a tensor of shape " + Arrays.toString(shape), e);
+    }
+    return scope.own(new Tensor(this, new PtNDArray(manager, handle)));
   }
 
   /** Copies floats to a new tensor. */
   public Tensor floats(Scope scope, float[] values, long... shape) {
-    return scope.own(new Tensor(this, (PtNDArray) manager.create(values, new Shape(shape))));
+    Tensor tensor = empty(scope, ElementType.F32, shape);
+    tensor.memory().copyFrom(MemorySegment.ofArray(values));
+    return tensor;
   }
 
   /** Copies 64-bit integers to a new tensor of one dimension. */
   public Tensor longs(Scope scope, long[] values) {
-    return scope.own(new Tensor(this, (PtNDArray) manager.create(values)));
+    Tensor tensor = empty(scope, ElementType.I64, values.length);
+    tensor.memory().copyFrom(MemorySegment.ofArray(values));
+    return tensor;
   }
 
   /**
-   * Copies the remaining elements of a direct buffer to a new tensor.
+   * Copies the remaining elements of a buffer to a new tensor.
    *
-   * <p>The copy is made by libtorch, whose memory is aligned to 64 bytes, so that products of the
-   * same numbers take the same path in every process.
-   *
-   * @param type {@code F32}, {@code U8} or {@code I64}, as the buffer's
+   * @param type type of the buffer's elements
    */
   public Tensor copyOf(Scope scope, Buffer buffer, ElementType type, long... shape) {
-    try (Scope temporary = new Scope()) {
-      Tensor view =
-          temporary.own(new Tensor(this, manager.create(buffer, new Shape(shape), djlType(type))));
-      return call(scope, "copy", view);
-    }
-  }
-
-  private static DataType djlType(ElementType type) {
-    return switch (type) {
-      case U8 -> DataType.UINT8;
-      case I64 -> DataType.INT64;
-      case F32 -> DataType.FLOAT32;
-      case I16, BF16 -> throw new IllegalArgumentException("no Java buffer of " + type);
-    };
+    Tensor tensor = empty(scope, type, shape);
+    tensor.memory().copyFrom(MemorySegment.ofBuffer(buffer));
+    return tensor;
   }
 
   /** Returns a tensor of zeros of type {@code F32}. */
@@ -127,15 +156,60 @@ public final class Engine implements AutoCloseable {
         new Tensor(this, (PtNDArray) manager.zeros(new Shape(shape), DataType.FLOAT32)));
   }
 
-  /** Overwrites a tensor of type {@code F32} with the floats of a direct buffer. */
+  /** Overwrites a tensor of type {@code F32} with the remaining floats of a buffer. */
   public void set(Tensor target, ByteBuffer floats) {
-    try (Scope scope = new Scope()) {
-      Tensor source =
-          scope.own(
-              new Tensor(
-                  this, manager.create(floats, new Shape(target.shape()), DataType.FLOAT32)));
-      call(scope, "overwrite", target, source);
+    requireSize(target, floats.remaining());
+    target.memory().copyFrom(MemorySegment.ofBuffer(floats));
+  }
+
+  /** Overwrites a tensor of type {@code F32}. */
+  public void set(Tensor target, float[] floats) {
+    requireSize(target, (long) floats.length * Float.BYTES);
+    target.memory().copyFrom(MemorySegment.ofArray(floats));
+  }
+
+  private static void requireSize(Tensor target, long bytes) {
+    if (target.bytes() != bytes) {
+      throw new IllegalArgumentException(
+          target + ": expected " + target.bytes() + " bytes, got " + bytes);
     }
+  }
+
+  /**
+   * Overwrites some elements of a tensor of type {@code F32} or {@code BF16}, to which values are
+   * rounded as libtorch rounds them.
+   *
+   * @param start first element to overwrite, in row-major order
+   * @param values the first {@code count} of these are taken
+   */
+  public void write(Tensor target, long start, float[] values, int count) {
+    MemorySegment memory = target.memory();
+    if (target.is(ElementType.F32)) {
+      MemorySegment.copy(values, 0, memory, JAVA_FLOAT, start * Float.BYTES, count);
+    } else if (target.is(ElementType.BF16)) {
+      short[] rounded = new short[count];
+      for (int i = 0; i < count; i++) {
+        rounded[i] = bfloat16(values[i]);
+      }
+      MemorySegment.copy(rounded, 0, memory, JAVA_SHORT, start * Short.BYTES, count);
+    } else {
+      throw new IllegalArgumentException(target + ": expected type F32 or BF16");
+    }
+  }
+
+  /** Overwrites some elements of a tensor of bytes. */
+  public void write(Tensor target, long start, byte[] values, int count) {
+    if (!target.is(ElementType.U8)) {
+      throw new IllegalArgumentException(target + ": expected type U8");
+    }
+    MemorySegment.copy(values, 0, target.memory(), JAVA_BYTE, start, count);
+  }
+
+  /** Rounds to nearest, ties to even; any NaN becomes one NaN. */
+  private static short bfloat16(float value) {
+    int bits = Float.floatToRawIntBits(value);
+    int rounded = (bits + 0x7fff + ((bits >>> 16) & 1)) >>> 16;
+    return (short) (Float.isNaN(value) ? 0x7fc0 : rounded);
   }
 
   /** Returns a tensor that shares the memory of another and reads it as another type. */
@@ -225,12 +299,18 @@ public final class Engine implements AutoCloseable {
     };
   }
 
-  void born() {
-    live.incrementAndGet();
+  TorchShim.Placement born(PtNDArray array) {
+    TorchShim.Placement placement = shim.placement(array.getHandle());
+    memory.born(placement);
+    return placement;
   }
 
-  void died() {
-    live.decrementAndGet();
+  void died(TorchShim.Placement placement) {
+    memory.died(placement);
+  }
+
+  boolean isPlain(PtNDArray array) {
+    return shim.isPlain(array.getHandle());
   }
 
   @Override

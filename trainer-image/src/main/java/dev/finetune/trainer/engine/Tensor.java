@@ -1,24 +1,29 @@
 package dev.finetune.trainer.engine;
 
+import static java.lang.foreign.ValueLayout.JAVA_BYTE;
+import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
+
 import ai.djl.pytorch.engine.PtNDArray;
+import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 
 /**
  * A block of numbers in native memory, seen from Java only by its shape.
  *
- * <p>It is freed by {@link #close}, which a {@link Scope} calls for the tensors that it owns. The
- * data type is known to the code that made it; DJL must never be asked for it, since its answer to
- * bfloat16 is to abort the process.
+ * <p>It is freed by {@link #close}, which a {@link Scope} calls for the tensors that it owns. DJL
+ * must never be asked for its data type, since its answer to bfloat16 is to abort the process;
+ * libtorch's C shim is asked.
  */
 public final class Tensor implements AutoCloseable {
   private final Engine engine;
   private final PtNDArray array;
+  private final TorchShim.Placement placement;
   private boolean closed;
 
   Tensor(Engine engine, PtNDArray array) {
     this.engine = engine;
     this.array = array;
-    engine.born();
+    this.placement = engine.born(array);
   }
 
   PtNDArray array() {
@@ -43,26 +48,51 @@ public final class Tensor implements AutoCloseable {
     return array().getShape().size();
   }
 
+  /** Returns the size of its elements in bytes, whether or not they are shared with others. */
+  public long bytes() {
+    return elements() * TorchShim.elementBytes(placement.type());
+  }
+
+  boolean is(ElementType type) {
+    return placement.type() == type.code();
+  }
+
+  /**
+   * Returns the memory of the elements, to be used at once: it is gone when the tensor is closed.
+   *
+   * @throws IllegalStateException if they do not lie one after the other in the machine's memory
+   */
+  MemorySegment memory() {
+    if (!engine.isPlain(array())) {
+      throw new IllegalStateException("the elements of " + this + " do not lie in a row");
+    }
+    return MemorySegment.ofAddress(placement.data()).reinterpret(bytes());
+  }
+
   /**
    * Copies the elements of a 32-bit floating point tensor to Java.
    *
    * @return the elements in row-major order
    */
   public float[] toFloats() {
-    return array().toFloatArray();
+    return is(ElementType.F32) && engine.isPlain(array())
+        ? memory().toArray(JAVA_FLOAT)
+        : array().toFloatArray();
   }
 
   /** Copies the elements of a tensor of bytes to Java. */
   public byte[] toBytes() {
-    return array().toByteArray();
+    return is(ElementType.U8) && engine.isPlain(array())
+        ? memory().toArray(JAVA_BYTE)
+        : array().toByteArray();
   }
 
   @Override
   public void close() {
     if (!closed) {
       closed = true;
+      engine.died(placement);
       array.close();
-      engine.died();
     }
   }
 

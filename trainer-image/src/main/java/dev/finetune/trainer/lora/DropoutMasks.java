@@ -51,8 +51,7 @@ public record DropoutMasks(long seed, int step, double probability) {
       int end = Math.toIntExact(offsets[i + 1] * width);
       draw(keep, start, end, key, threshold);
     }
-    ByteBuffer buffer = ByteBuffer.allocateDirect(keep.length).put(keep).flip();
-    return kernels.engine().copyOf(scope, buffer, ElementType.U8, tokens, width);
+    return kernels.engine().copyOf(scope, ByteBuffer.wrap(keep), ElementType.U8, tokens, width);
   }
 
   private static void draw(byte[] keep, int start, int end, long key, int threshold) {

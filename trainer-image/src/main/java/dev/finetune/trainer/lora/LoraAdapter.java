@@ -5,8 +5,6 @@ import dev.finetune.trainer.engine.Kernels;
 import dev.finetune.trainer.engine.Scope;
 import dev.finetune.trainer.engine.Tensor;
 import dev.finetune.trainer.random.CounterRandom;
-import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -191,11 +189,7 @@ public final class LoraAdapter implements AutoCloseable {
 
   /** Overwrites all parameters, laid out as {@link #parameters}. */
   public void setParameters(float[] flat) {
-    ByteBuffer buffer =
-        ByteBuffer.allocateDirect(Math.multiplyExact(flat.length, Float.BYTES))
-            .order(ByteOrder.nativeOrder());
-    buffer.asFloatBuffer().put(flat);
-    kernels.engine().set(parameters, buffer);
+    kernels.engine().set(parameters, flat);
     parametersChanged();
   }
 

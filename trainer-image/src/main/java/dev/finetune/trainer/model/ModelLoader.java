@@ -13,16 +13,13 @@ import dev.finetune.trainer.quant.FrozenWeight;
 import dev.finetune.trainer.quant.Nf4Table;
 import dev.finetune.trainer.quant.Nf4Weight;
 import dev.finetune.trainer.weights.WeightReader;
-import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
-import java.nio.FloatBuffer;
 import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Makes a decoder of weights on disk, one tensor at a time, so that the peak of memory is the model
- * as it will be kept and one tensor.
+ * Makes a decoder of weights on disk. Values go from the file into the tensors in small parts, so
+ * that the peak of memory is the model as it will be kept.
  */
 public final class ModelLoader {
   private final Kernels kernels;
@@ -31,7 +28,6 @@ public final class ModelLoader {
   private final @Nullable Quantization quantization;
   private final @Nullable Nf4Table table;
   private final List<LinearShape> linears = new ArrayList<>();
-  private ByteBuffer buffer = ByteBuffer.allocateDirect(0);
 
   private ModelLoader(
       Kernels kernels,
@@ -103,51 +99,42 @@ public final class ModelLoader {
       return new DenseWeight(activations(name));
     }
     long[] shape = weights.shape(name);
-    float[] values = new float[Math.toIntExact(Math.multiplyExact(shape[0], shape[1]))];
-    weights.read(name, FloatBuffer.wrap(values));
-    return new Nf4Weight(
-        kernels,
-        table,
-        values,
-        shape[0],
-        shape[1],
-        quantization.blockSize(),
-        quantization.doubleQuantization());
+    Nf4Weight.Builder builder = Nf4Weight.builder(kernels, table, shape[0], shape[1], quantization);
+    weights.stream(name, builder::add);
+    return builder.build();
   }
 
   private Tensor norm(String name) {
-    Scope scope = new Scope();
-    return scope.release(read(scope, name));
+    return read(name, ElementType.F32);
   }
 
   private Tensor activations(String name) {
+    return read(name, kernels.type());
+  }
+
+  private Tensor read(String name, ElementType type) {
     try (Scope scope = new Scope()) {
-      Tensor values = read(scope, name);
-      if (kernels.type() == ElementType.F32) {
-        return scope.release(values);
-      }
-      return scope.release(kernels.toActivations(scope, values));
+      Tensor tensor = kernels.engine().empty(scope, type, weights.shape(name));
+      weights.stream(name, new TensorSink(kernels.engine(), tensor));
+      return scope.release(tensor);
     }
   }
 
-  private Tensor read(Scope scope, String name) {
-    long[] shape = weights.shape(name);
-    int elements = Math.toIntExact(elements(shape));
-    int bytes = Math.multiplyExact(elements, Float.BYTES);
-    if (buffer.capacity() < bytes) {
-      buffer = ByteBuffer.allocateDirect(bytes).order(ByteOrder.nativeOrder());
-    }
-    FloatBuffer target = buffer.clear().limit(bytes).order(ByteOrder.nativeOrder()).asFloatBuffer();
-    weights.read(name, target);
-    Engine engine = kernels.engine();
-    return engine.copyOf(scope, target.rewind(), ElementType.F32, shape);
-  }
+  /** Puts values into a tensor as they come. */
+  private static final class TensorSink implements WeightReader.Sink {
+    private final Engine engine;
+    private final Tensor tensor;
+    private long next;
 
-  private static long elements(long[] shape) {
-    long elements = 1;
-    for (long size : shape) {
-      elements = Math.multiplyExact(elements, size);
+    private TensorSink(Engine engine, Tensor tensor) {
+      this.engine = engine;
+      this.tensor = tensor;
     }
-    return elements;
+
+    @Override
+    public void accept(float[] values, int count) {
+      engine.write(tensor, next, values, count);
+      next += count;
+    }
   }
 }

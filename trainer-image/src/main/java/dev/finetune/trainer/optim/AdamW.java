@@ -3,8 +3,6 @@ package dev.finetune.trainer.optim;
 import dev.finetune.trainer.engine.Kernels;
 import dev.finetune.trainer.engine.Scope;
 import dev.finetune.trainer.engine.Tensor;
-import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
 
 /**
  * Adam with decoupled weight decay over one flat tensor, in {@code F32}, as torch computes it.
@@ -68,16 +66,8 @@ public final class AdamW implements AutoCloseable {
 
   /** Overwrites both moments. */
   public void setMoments(float[] first, float[] second) {
-    kernels.engine().set(firstMoment, direct(first));
-    kernels.engine().set(secondMoment, direct(second));
-  }
-
-  private static ByteBuffer direct(float[] values) {
-    ByteBuffer buffer =
-        ByteBuffer.allocateDirect(Math.multiplyExact(values.length, Float.BYTES))
-            .order(ByteOrder.nativeOrder());
-    buffer.asFloatBuffer().put(values);
-    return buffer;
+    kernels.engine().set(firstMoment, first);
+    kernels.engine().set(secondMoment, second);
   }
 
   @Override

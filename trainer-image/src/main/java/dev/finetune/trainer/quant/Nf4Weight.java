@@ -1,5 +1,6 @@
 package dev.finetune.trainer.quant;
 
+import dev.finetune.api.spec.Quantization;
 import dev.finetune.trainer.engine.ElementType;
 import dev.finetune.trainer.engine.Engine;
 import dev.finetune.trainer.engine.Kernels;
@@ -30,47 +31,95 @@ public final class Nf4Weight implements FrozenWeight {
     record Nested(Tensor codes, Tensor absmax, long count, double offset) implements Scales {}
   }
 
-  /**
-   * Quantizes a weight.
-   *
-   * @param weights (rows, columns) in row-major order
-   * @param block weights that share a scale, a multiple of 4
-   * @param doubleQuantization whether the scales are quantized to 8 bits
-   */
-  public Nf4Weight(
-      Kernels kernels,
-      Nf4Table table,
-      float[] weights,
-      long rows,
-      long columns,
-      int block,
-      boolean doubleQuantization) {
-    if (rows * columns != weights.length) {
-      throw new IllegalArgumentException(
-          "expected " + rows + " x " + columns + " weights, got " + weights.length);
-    }
-    this.kernels = kernels;
-    this.table = table;
-    this.block = block;
-    this.rows = rows;
-    this.columns = columns;
-    Nf4.Quantized quantized = Nf4.quantize(weights, block);
+  private Nf4Weight(Builder builder) {
+    kernels = builder.kernels;
+    table = builder.table;
+    block = builder.block;
+    rows = builder.rows;
+    columns = builder.columns;
+    scope.own(builder.bytes);
+    packed = kernels.viewAsShorts(scope, builder.bytes);
+    float[] absmax = builder.absmax;
     Engine engine = kernels.engine();
-    int wholeBlocks = quantized.absmax().length * (block / 2);
-    Tensor bytes =
-        bytes(engine, scope, Arrays.copyOf(quantized.packed(), wholeBlocks), wholeBlocks);
-    packed = kernels.viewAsShorts(scope, bytes);
-    scales = doubleQuantization ? nested(engine, quantized) : plain(engine, quantized);
+    scales = builder.doubleQuantization ? nested(engine, absmax) : plain(engine, absmax);
   }
 
-  private Scales plain(Engine engine, Nf4.Quantized quantized) {
-    float[] absmax = quantized.absmax();
+  /** Returns a builder, which takes the values of the weight. */
+  public static Builder builder(
+      Kernels kernels, Nf4Table table, long rows, long columns, Quantization quantization) {
+    return new Builder(kernels, table, rows, columns, quantization);
+  }
+
+  /** Quantizes a weight whose values come in parts, so that they are never in memory as a whole. */
+  public static final class Builder {
+    private final Kernels kernels;
+    private final Nf4Table table;
+    private final int block;
+    private final long rows;
+    private final long columns;
+    private final boolean doubleQuantization;
+    private final float[] absmax;
+    private final Tensor bytes;
+    private int blocks;
+    private long values;
+
+    @SuppressWarnings("MustBeClosedChecker") // The weight owns the bytes.
+    private Builder(
+        Kernels kernels, Nf4Table table, long rows, long columns, Quantization quantization) {
+      this.kernels = kernels;
+      this.table = table;
+      this.block = quantization.blockSize();
+      this.rows = rows;
+      this.columns = columns;
+      this.doubleQuantization = quantization.doubleQuantization();
+      this.absmax = new float[Math.toIntExact((rows * columns + block - 1) / block)];
+      Scope scope = new Scope();
+      this.bytes =
+          scope.release(
+              kernels.engine().empty(scope, ElementType.U8, (long) absmax.length * (block / 2)));
+    }
+
+    /**
+     * Takes the next values in row-major order.
+     *
+     * @param part whole blocks, but for the last part
+     * @param count how many of its values count
+     */
+    public Builder add(float[] part, int count) {
+      Nf4.Quantized quantized =
+          Nf4.quantize(count == part.length ? part : Arrays.copyOf(part, count), block);
+      int size = quantized.absmax().length * (block / 2);
+      byte[] packed =
+          size == quantized.packed().length
+              ? quantized.packed()
+              : Arrays.copyOf(quantized.packed(), size);
+      kernels.engine().write(bytes, (long) blocks * (block / 2), packed, size);
+      System.arraycopy(quantized.absmax(), 0, absmax, blocks, quantized.absmax().length);
+      blocks += quantized.absmax().length;
+      values += count;
+      return this;
+    }
+
+    /**
+     * Returns the weight; the caller closes it.
+     *
+     * @throws IllegalStateException if values are missing
+     */
+    public Nf4Weight build() {
+      if (values != rows * columns) {
+        throw new IllegalStateException(
+            "expected " + rows + " x " + columns + " values, got " + values);
+      }
+      return new Nf4Weight(this);
+    }
+  }
+
+  private Scales plain(Engine engine, float[] absmax) {
     return new Scales.Plain(engine.floats(scope, absmax, absmax.length));
   }
 
-  private Scales nested(Engine engine, Nf4.Quantized quantized) {
-    DoubleQuantization.Quantized nested =
-        DoubleQuantization.quantize(quantized.absmax(), mean(engine, quantized.absmax()));
+  private Scales nested(Engine engine, float[] absmax) {
+    DoubleQuantization.Quantized nested = DoubleQuantization.quantize(absmax, mean(engine, absmax));
     int count = nested.codes().length;
     int wholeBlocks = nested.absmax().length * DoubleQuantization.BLOCK;
     return new Scales.Nested(
@@ -88,8 +137,7 @@ public final class Nf4Weight implements FrozenWeight {
   }
 
   private static Tensor bytes(Engine engine, Scope scope, byte[] values, long... shape) {
-    ByteBuffer buffer = ByteBuffer.allocateDirect(values.length).put(values).flip();
-    return engine.copyOf(scope, buffer, ElementType.U8, shape);
+    return engine.copyOf(scope, ByteBuffer.wrap(values), ElementType.U8, shape);
   }
 
   @Override

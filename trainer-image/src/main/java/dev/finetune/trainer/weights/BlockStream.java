@@ -1,11 +1,7 @@
 package dev.finetune.trainer.weights;
 
-import java.nio.FloatBuffer;
-
-/** Decodes runs of blocks of a mapped file into a buffer, through two small arrays. */
+/** Decodes runs of blocks of a mapped file through two small arrays. */
 final class BlockStream {
-  private static final int CHUNK_ELEMENTS = 1 << 14;
-
   private final MappedFile file;
   private final BlockDecoder decoder;
   private final byte[] in;
@@ -14,13 +10,13 @@ final class BlockStream {
   BlockStream(MappedFile file, BlockDecoder decoder) {
     this.file = file;
     this.decoder = decoder;
-    int blocks = CHUNK_ELEMENTS / decoder.elements();
+    int blocks = WeightReader.PART / decoder.elements();
     this.in = new byte[blocks * decoder.bytes()];
     this.out = new float[blocks * decoder.elements()];
   }
 
-  /** Appends elements, a multiple of the block's, that begin at a byte of the file. */
-  void decode(long offset, long elements, FloatBuffer target) {
+  /** Passes on elements, a multiple of the block's, that begin at a byte of the file. */
+  void decode(long offset, long elements, WeightReader.Sink sink) {
     long at = offset;
     long left = elements;
     while (left > 0) {
@@ -30,7 +26,7 @@ final class BlockStream {
       for (int b = 0; b < blocks; b++) {
         decoder.decode(in, b * decoder.bytes(), out, b * decoder.elements());
       }
-      target.put(out, 0, count);
+      sink.accept(out, count);
       at += (long) blocks * decoder.bytes();
       left -= count;
     }

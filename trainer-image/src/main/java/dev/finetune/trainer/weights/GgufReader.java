@@ -207,19 +207,59 @@ public final class GgufReader implements WeightReader {
           "%s: target must have %d elements, had %d"
               .formatted(name, stored.elements, target.remaining()));
     }
+    stream(name, (values, count) -> target.put(values, 0, count));
+  }
+
+  @Override
+  public void stream(String name, Sink sink) {
+    Stored stored = stored(name);
     BlockStream stream = new BlockStream(file, stored.decoder);
     int rotated = rotatedHeads(name);
     if (rotated == 0) {
-      stream.decode(stored.offset, stored.elements, target);
+      stream.decode(stored.offset, stored.elements, sink);
       return;
     }
+    WholeParts parts = new WholeParts(sink);
     int headSize = Math.toIntExact(stored.shape[0] / rotated);
     for (int head = 0; head < rotated; head++) {
       for (int row = 0; row < headSize; row++) {
         // Row (half, i) of a head lies at (i, half).
         int half = row / (headSize / 2);
         long place = (long) head * headSize + 2L * (row % (headSize / 2)) + half;
-        stream.decode(stored.offset + place * stored.rowBytes(), stored.shape[1], target);
+        stream.decode(stored.offset + place * stored.rowBytes(), stored.shape[1], parts);
+      }
+    }
+    parts.flush();
+  }
+
+  /** Makes parts of full size of rows, which may be shorter. */
+  private static final class WholeParts implements Sink {
+    private final Sink sink;
+    private final float[] part = new float[PART];
+    private int filled;
+
+    private WholeParts(Sink sink) {
+      this.sink = sink;
+    }
+
+    @Override
+    public void accept(float[] values, int count) {
+      int taken = 0;
+      while (taken < count) {
+        int next = Math.min(count - taken, PART - filled);
+        System.arraycopy(values, taken, part, filled, next);
+        taken += next;
+        filled += next;
+        if (filled == PART) {
+          flush();
+        }
+      }
+    }
+
+    void flush() {
+      if (filled > 0) {
+        sink.accept(part, filled);
+        filled = 0;
       }
     }
   }

@@ -157,8 +157,15 @@ public final class SafetensorsReader implements WeightReader {
           "%s: target must have %d elements, had %d"
               .formatted(name, entry.elements(), target.remaining()));
     }
+    stream(name, (values, count) -> target.put(values, 0, count));
+  }
+
+  @Override
+  public void stream(String name, Sink sink) {
+    Stored stored = stored(name);
+    SafetensorsHeader.Entry entry = stored.entry;
     new BlockStream(stored.file, decoder(name, stored))
-        .decode(entry.offset(), entry.elements(), target);
+        .decode(entry.offset(), entry.elements(), sink);
   }
 
   /** Returns the values of a tensor that is F32, F16 or BF16 as a new array. */

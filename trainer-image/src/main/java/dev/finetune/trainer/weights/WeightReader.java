@@ -11,6 +11,8 @@ import java.util.Set;
  * may be used by several threads at once.
  */
 public interface WeightReader extends AutoCloseable {
+  /** Values of a part of a tensor: a multiple of the blocks of every quantized format. */
+  int PART = 1 << 14;
 
   /** Returns the names of all tensors, in ascending order. */
   Set<String> names();
@@ -32,6 +34,39 @@ public interface WeightReader extends AutoCloseable {
    * @throws dev.finetune.trainer.failure.UnsupportedModel if the type has no reading as float32
    */
   void read(String name, FloatBuffer target);
+
+  /** Takes the values of a tensor in order, in parts. */
+  interface Sink {
+    /**
+     * Takes the next part.
+     *
+     * @param values the part, overwritten after the call
+     * @param count how many of the values count: {@link #PART}, or less in the last part
+     */
+    void accept(float[] values, int count);
+  }
+
+  /**
+   * Passes a tensor's values on in parts. A reader of files never has them in memory as a whole.
+   *
+   * @throws IllegalArgumentException if there is no tensor of this name
+   * @throws dev.finetune.trainer.failure.UnsupportedModel if the type has no reading as float32
+   */
+  default void stream(String name, Sink sink) {
+    long elements = 1;
+    for (long size : shape(name)) {
+      elements = Math.multiplyExact(elements, size);
+    }
+    FloatBuffer whole = FloatBuffer.allocate(Math.toIntExact(elements));
+    read(name, whole);
+    whole.flip();
+    float[] part = new float[PART];
+    while (whole.hasRemaining()) {
+      int count = Math.min(PART, whole.remaining());
+      whole.get(part, 0, count);
+      sink.accept(part, count);
+    }
+  }
 
   /** Lets go of the files. Tensors must not be read afterwards. */
   @Override

@@ -3,6 +3,8 @@ package dev.finetune.trainer.quant;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import dev.finetune.api.spec.Quantization;
+import dev.finetune.api.spec.QuantizationType;
 import dev.finetune.trainer.engine.ElementType;
 import dev.finetune.trainer.engine.Kernels;
 import dev.finetune.trainer.engine.Scope;
@@ -82,7 +84,14 @@ class Nf4Test {
     Kernels kernels = TestEngine.kernels(ElementType.F32);
     try (Nf4Table table = new Nf4Table(kernels.engine());
         Nf4Weight weight =
-            new Nf4Weight(kernels, table, weights, shape[0], shape[1], block, doubleQuantization);
+            Nf4Weight.builder(
+                    kernels,
+                    table,
+                    shape[0],
+                    shape[1],
+                    new Quantization(QuantizationType.NF4, block, doubleQuantization))
+                .add(weights, weights.length)
+                .build();
         Scope scope = new Scope()) {
       return weight.materialize(scope).toFloats();
     }
