@@ -59,13 +59,10 @@ public record AdapterSettings(
           "spec.adapter: targetModules, excludeModules, layersToTransform and modulesToSave leave"
               + " no linear layer for a low-rank update");
     }
-    return new AdapterShape(updates);
+    return new AdapterShape(updates, update.decomposed());
   }
 
   private void refuseWhatIsNotSupported() {
-    if (update.decomposed()) {
-      throw new InvalidConfiguration("spec.adapter.variant: DoRA is not supported");
-    }
     if (init == AdapterInit.PISSA) {
       throw new InvalidConfiguration("spec.adapter.init: pissa is not supported");
     }

@@ -62,7 +62,8 @@ public final class AdapterFiles {
           "%s: expected %s of shape %s, found %s"
               .formatted(file, name, Arrays.toString(shape), Arrays.toString(reader.shape(name))));
     }
-    float[] values = new float[Math.toIntExact(shape[0] * shape[1])];
+    long elements = Arrays.stream(shape).reduce(1, Math::multiplyExact);
+    float[] values = new float[Math.toIntExact(elements)];
     reader.read(name, FloatBuffer.wrap(values));
     return values;
   }

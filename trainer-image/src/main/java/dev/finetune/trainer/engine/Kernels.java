@@ -12,6 +12,9 @@ public final class Kernels {
   /** Numbers in 32-bit precision that stay in the processor's cache while passes go over them. */
   private static final long TILE_NUMBERS = 1 << 18;
 
+  /** Rows of a weight that are converted at a time for their norms: 4 MB at a width of 4096. */
+  private static final int ROWS_OF_A_NORM = 256;
+
   private final Engine engine;
   private final ElementType type;
 
@@ -256,6 +259,68 @@ public final class Kernels {
   public void accumulateProduct(Tensor sum, Tensor x, Tensor y) {
     try (Scope scope = new Scope()) {
       engine.call(scope, "accumulate_product", sum, x, y);
+    }
+  }
+
+  /**
+   * Computes {@code x W' + scale (d W' + scaling low B') - d W'}: DoRA where the input of the
+   * update d is not x.
+   *
+   * @param scale factor of each output (out), {@code F32}
+   * @see <a href="https://arxiv.org/abs/2402.09353">DoRA, section 4.3</a>
+   */
+  public Tensor dora(
+      Scope scope, Tensor x, Tensor dropped, Tensor w, Tensor low, LowRank update, Tensor scale) {
+    return engine.call(
+        scope,
+        "dora",
+        x,
+        dropped,
+        w,
+        low,
+        update.start(),
+        update.end(),
+        update.b(),
+        update.scaling(),
+        scale);
+  }
+
+  /** Multiplies each column of x (T, out) by its factor (out), {@code F32}. */
+  public void scaleColumns(Tensor x, Tensor scale) {
+    try (Scope scope = new Scope()) {
+      engine.call(scope, "scale_columns", x, scale);
+    }
+  }
+
+  /** Returns x (T, out) with each column multiplied by its factor (out) less {@code offset}. */
+  public Tensor scaledColumns(Scope scope, Tensor x, Tensor scale, double offset) {
+    return engine.call(scope, "scaled_columns", x, scale, offset, type.code());
+  }
+
+  /** Returns x / y of two {@code F32} vectors. */
+  public Tensor divide(Scope scope, Tensor x, Tensor y) {
+    return engine.call(scope, "divide", x, y);
+  }
+
+  /**
+   * Computes the L2 norm of each row of {@code W + scaling B A} in {@code F32}, some rows at a
+   * time.
+   *
+   * @param norms (out), overwritten
+   * @param w (out, in), of any type
+   * @param a (rank, in), {@code F32}
+   * @param b (out, rank), {@code F32}
+   */
+  public void rowNorms(Tensor norms, Tensor w, Tensor a, Tensor b, double scaling) {
+    try (Scope scope = new Scope()) {
+      engine.call(scope, "row_norms", norms, w, a, b, scaling, ROWS_OF_A_NORM);
+    }
+  }
+
+  /** Adds {@code sum over T of g y / norm} to an {@code F32} vector (out). */
+  public void accumulateMagnitude(Tensor sum, Tensor g, Tensor y, Tensor norm) {
+    try (Scope scope = new Scope()) {
+      engine.call(scope, "accumulate_magnitude", sum, g, y, norm);
     }
   }
 

@@ -4,7 +4,8 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * Where each trained tensor lies in the flat tensors of an adapter: first all A, then all B.
+ * Where each trained tensor lies in the flat tensors of an adapter: first all A, then all B, then
+ * the magnitudes.
  *
  * <p>The A of layers that share an input follow each other without a gap, so that they are one
  * matrix (sum of ranks, in) and their products with the input are one product.
@@ -44,6 +45,20 @@ public record AdapterLayout(List<ParameterSection> sections, long size) {
                   linear.out(),
                   target.rank()));
     }
+    if (shape.decomposed()) {
+      for (LoraTarget target : shape.targets()) {
+        LinearShape linear = target.shape();
+        end =
+            add(
+                sections,
+                new ParameterSection(
+                    nameOfMagnitude(linear.name()),
+                    ParameterSection.Kind.MAGNITUDE,
+                    align(end),
+                    linear.out(),
+                    1));
+      }
+    }
     return new AdapterLayout(List.copyOf(sections), align(end));
   }
 
@@ -64,6 +79,11 @@ public record AdapterLayout(List<ParameterSection> sections, long size) {
   /** Returns PEFT's name, without the prefix, of the B of a layer. */
   static String nameOfB(String layer) {
     return layer + ".lora_B.weight";
+  }
+
+  /** Returns PEFT's name, without the prefix, of the magnitude of a layer. */
+  static String nameOfMagnitude(String layer) {
+    return layer + ".lora_magnitude_vector";
   }
 
   /** Returns the number of trained parameters, gaps not included. */

@@ -71,7 +71,21 @@ public final class LoraAdapter implements AutoCloseable {
         view(working, b),
         view(gradients, a),
         view(gradients, b),
-        target.scaling());
+        target.scaling(),
+        sections.containsKey(AdapterLayout.nameOfMagnitude(name))
+            ? magnitude(section(AdapterLayout.nameOfMagnitude(name)), a, b, target.scaling())
+            : null);
+  }
+
+  private LoraMagnitude magnitude(
+      ParameterSection section, ParameterSection a, ParameterSection b, double scaling) {
+    return new LoraMagnitude(
+        kernels,
+        scope,
+        kernels.reshape(scope, view(parameters, section), section.rows()),
+        kernels.reshape(scope, view(gradients, section), section.rows()),
+        view(parameters, a),
+        new LoraMagnitude.LowRankB(view(parameters, b), scaling));
   }
 
   private ParameterSection section(String name) {
@@ -157,7 +171,7 @@ public final class LoraAdapter implements AutoCloseable {
     System.arraycopy(values, 0, flat, Math.toIntExact(place), values.length);
   }
 
-  /** A matrix with its shape. */
+  /** A matrix or vector with its shape. */
   public record Matrix(long[] shape, float[] values) {}
 
   /** Returns the matrices by PEFT's names without the prefix, in the order of the flat tensors. */
@@ -176,8 +190,8 @@ public final class LoraAdapter implements AutoCloseable {
     for (ParameterSection section : layout.sections()) {
       int start = Math.toIntExact(section.start());
       int end = Math.toIntExact(section.start() + section.elements());
-      long[] shape = {section.rows(), section.columns()};
-      tensors.put(section.name(), new Matrix(shape, Arrays.copyOfRange(flat, start, end)));
+      tensors.put(
+          section.name(), new Matrix(section.shape(), Arrays.copyOfRange(flat, start, end)));
     }
     return tensors;
   }
@@ -197,6 +211,11 @@ public final class LoraAdapter implements AutoCloseable {
   public void parametersChanged() {
     if (working != parameters) {
       kernels.overwrite(working, parameters);
+    }
+    for (LoraModule module : modules.values()) {
+      if (module.magnitude() != null) {
+        module.magnitude().parametersChanged();
+      }
     }
   }
 

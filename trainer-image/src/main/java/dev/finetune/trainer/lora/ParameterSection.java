@@ -16,7 +16,14 @@ public record ParameterSection(String name, Kind kind, long start, long rows, lo
     /** A of a low-rank update (rank, in). */
     A,
     /** B of a low-rank update (out, rank). */
-    B
+    B,
+    /** Magnitude of a decomposed update, a vector (out). */
+    MAGNITUDE
+  }
+
+  /** Returns the shape in PEFT's files. */
+  public long[] shape() {
+    return kind == Kind.MAGNITUDE ? new long[] {rows} : new long[] {rows, columns};
   }
 
   /** Returns the number of elements. */

@@ -4,6 +4,7 @@ import dev.finetune.trainer.basemodel.ModelConfig;
 import dev.finetune.trainer.engine.Kernels;
 import dev.finetune.trainer.engine.Scope;
 import dev.finetune.trainer.engine.Tensor;
+import dev.finetune.trainer.lora.LoraAdapter;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -204,6 +205,13 @@ final class DecoderBlock implements AutoCloseable {
               s.lowQueryKeyValue(),
               pass);
       return kernels.rmsNormBackward(scope, g2, dh, s.x(), s.inverse1(), inputNorm);
+    }
+  }
+
+  /** Sets the magnitudes of the block's layers to the norms of their weights. */
+  void initializeMagnitudes(LoraAdapter adapter) {
+    for (LinearGroup group : new LinearGroup[] {queryKeyValue, output, gateUp, down}) {
+      group.initializeMagnitudes(adapter);
     }
   }
 

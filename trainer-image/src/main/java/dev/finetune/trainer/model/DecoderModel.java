@@ -185,6 +185,15 @@ public final class DecoderModel implements AutoCloseable {
     return current;
   }
 
+  /**
+   * Sets the magnitudes of a DoRA adapter to the norms of {@code W + scaling B A}, so that they
+   * change nothing yet.
+   */
+  public void initializeMagnitudes(LoraAdapter adapter) {
+    blocks.forEach(block -> block.initializeMagnitudes(adapter));
+    adapter.parametersChanged();
+  }
+
   /** Returns the linear layers that an adapter may change, in order. */
   public List<LinearShape> linears() {
     return linears;

@@ -35,7 +35,7 @@ record AdaptedModel(DecoderModel model, LoraAdapter adapter) implements AutoClos
       AdapterSettings settings,
       long seed) {
     AdaptedModel adapted = load(kernels, base, quantization, settings);
-    return adapted.afterwards(() -> initialize(adapted.adapter(), settings, seed));
+    return adapted.afterwards(() -> adapted.initialize(settings, seed));
   }
 
   /**
@@ -74,12 +74,13 @@ record AdaptedModel(DecoderModel model, LoraAdapter adapter) implements AutoClos
     }
   }
 
-  private static void initialize(LoraAdapter adapter, AdapterSettings settings, long seed) {
+  private void initialize(AdapterSettings settings, long seed) {
     if (settings.init() == AdapterInit.GAUSSIAN) {
       adapter.initializeGaussian(seed);
     } else {
       adapter.initialize(seed);
     }
+    model.initializeMagnitudes(adapter);
   }
 
   private AdaptedModel afterwards(Runnable step) {

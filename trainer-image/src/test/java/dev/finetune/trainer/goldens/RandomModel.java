@@ -5,7 +5,9 @@ import dev.finetune.trainer.basemodel.ModelConfig;
 import dev.finetune.trainer.basemodel.RopeScaling;
 import dev.finetune.trainer.data.Example;
 import dev.finetune.trainer.engine.Kernels;
+import dev.finetune.trainer.lora.AdapterShape;
 import dev.finetune.trainer.lora.LoraAdapter;
+import dev.finetune.trainer.lora.ParameterSection;
 import dev.finetune.trainer.model.DecoderModel;
 import dev.finetune.trainer.model.ModelLoader;
 import dev.finetune.trainer.weights.WeightReader;
@@ -13,7 +15,6 @@ import java.nio.FloatBuffer;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
-import java.util.SequencedMap;
 import java.util.Set;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
@@ -48,13 +49,23 @@ public final class RandomModel {
 
   /** Makes an adapter of all linear layers whose matrices are both random. */
   public static LoraAdapter adapter(Kernels kernels, DecoderModel model, int rank, long seed) {
-    LoraAdapter adapter = new LoraAdapter(kernels, model.linears(), rank, 2.0 * rank);
-    float[] values = new float[Math.toIntExact(adapter.parameters().elements())];
-    SequencedMap<String, LoraAdapter.Matrix> tensors = adapter.tensorsOf(values);
+    return adapter(kernels, AdapterShape.of(model.linears(), rank, 2.0 * rank), seed);
+  }
+
+  /** Makes an adapter of some shape with random numbers; magnitudes are near 1. */
+  public static LoraAdapter adapter(Kernels kernels, AdapterShape shape, long seed) {
+    LoraAdapter adapter = new LoraAdapter(kernels, shape);
     Random random = new Random(seed);
     TreeMap<String, float[]> filled = new TreeMap<>();
-    tensors.forEach(
-        (name, matrix) -> filled.put(name, normal(random, matrix.values().length, 0.2f)));
+    for (ParameterSection section : adapter.sections()) {
+      float[] values = normal(random, Math.toIntExact(section.elements()), 0.2f);
+      if (section.kind() == ParameterSection.Kind.MAGNITUDE) {
+        for (int i = 0; i < values.length; i++) {
+          values[i] += 1;
+        }
+      }
+      filled.put(section.name(), values);
+    }
     adapter.setTensors(filled);
     return adapter;
   }

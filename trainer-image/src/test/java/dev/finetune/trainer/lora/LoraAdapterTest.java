@@ -93,7 +93,7 @@ class LoraAdapterTest {
         new LoraAdapter(
             kernels,
             new AdapterShape(
-                List.of(new LoraTarget(FIRST, 4, 2), new LoraTarget(SECOND, 3, 0.5))))) {
+                List.of(new LoraTarget(FIRST, 4, 2), new LoraTarget(SECOND, 3, 0.5)), false))) {
       float[] places = new float[(int) adapter.parameters().elements()];
       for (int i = 0; i < places.length; i++) {
         places[i] = i;
