@@ -44,7 +44,24 @@ public final class RandomModel {
   /** Loads a model of normal random weights. */
   public static DecoderModel load(
       Kernels kernels, ModelConfig config, @Nullable Quantization quantization, long seed) {
-    return ModelLoader.load(kernels, config, new RandomWeights(config, seed), quantization);
+    return ModelLoader.load(kernels, config, weights(config, seed), quantization);
+  }
+
+  /** Returns the weights of a model. */
+  public static WeightReader weights(ModelConfig config, long seed) {
+    return new RandomWeights(config, seed);
+  }
+
+  /** Returns the numbers of one weight. */
+  public static float[] weight(ModelConfig config, long seed, String name) {
+    WeightReader weights = weights(config, seed);
+    int count = 1;
+    for (long size : weights.shape(name)) {
+      count *= Math.toIntExact(size);
+    }
+    float[] values = new float[count];
+    weights.read(name, FloatBuffer.wrap(values));
+    return values;
   }
 
   /** Makes an adapter of all linear layers whose matrices are both random. */
@@ -107,7 +124,7 @@ public final class RandomModel {
       if (name.endsWith("norm.weight")) {
         return new long[] {hidden};
       }
-      String module = name.replaceAll("^.*\\.([a-z_]+)\\.weight$", "$1");
+      String module = name.replaceAll("^(?:.*\\.)?([a-z_]+)\\.weight$", "$1");
       return switch (module) {
         case "embed_tokens", "lm_head" -> new long[] {config.vocabularySize(), hidden};
         case "q_proj" -> new long[] {config.queryWidth(), hidden};

@@ -1,0 +1,61 @@
+package dev.finetune.trainer.reference;
+
+import dev.finetune.trainer.data.Example;
+import dev.finetune.trainer.engine.Kernels;
+import dev.finetune.trainer.engine.Scope;
+import dev.finetune.trainer.lora.DropoutMasks;
+import dev.finetune.trainer.lora.LoraAdapter;
+import dev.finetune.trainer.loss.CausalCrossEntropy;
+import dev.finetune.trainer.model.DecoderModel;
+import dev.finetune.trainer.model.MicroBatch;
+import dev.finetune.trainer.model.Tape;
+import java.util.ArrayList;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The forward and backward passes of one optimizer step, with any cut into micro-batches.
+ *
+ * @param dropout which inputs of the updates are dropped, or null for none
+ */
+public record TrainingPass(
+    Kernels kernels, DecoderModel model, LoraAdapter adapter, @Nullable DropoutMasks dropout) {
+  /** Negative log-likelihoods in the order of the examples, and the adapter's flat gradients. */
+  public record Outcome(float[] negativeLogLikelihoods, float[] gradients) {}
+
+  /** Runs micro-batches; the loss is the mean over all their supervised tokens. */
+  public Outcome run(List<List<Example>> microBatches) {
+    int supervised =
+        microBatches.stream().flatMap(List::stream).mapToInt(Example::supervisedTokens).sum();
+    List<float[]> losses = new ArrayList<>();
+    adapter.clearGradients();
+    for (List<Example> examples : microBatches) {
+      MicroBatch batch = MicroBatch.of(examples);
+      if (batch.supervisedTokens() == 0) {
+        continue;
+      }
+      CausalCrossEntropy loss =
+          new CausalCrossEntropy(
+              kernels, model.norm(), model.config().rmsNormEpsilon(), model.head());
+      try (Scope scope = new Scope();
+          DecoderModel.Forward forward = model.forward(batch, adapter, dropout, Tape.keeping())) {
+        CausalCrossEntropy.Result result =
+            loss.withGradient(
+                scope, forward.hidden(), batch.rows(), batch.labels(), 1.0 / supervised);
+        losses.add(result.negativeLogLikelihoods());
+        model.backward(forward, result.gradient());
+      }
+    }
+    return new Outcome(joined(losses), adapter.gradients().toFloats());
+  }
+
+  private static float[] joined(List<float[]> parts) {
+    float[] joined = new float[parts.stream().mapToInt(part -> part.length).sum()];
+    int place = 0;
+    for (float[] part : parts) {
+      System.arraycopy(part, 0, joined, place, part.length);
+      place += part.length;
+    }
+    return joined;
+  }
+}
