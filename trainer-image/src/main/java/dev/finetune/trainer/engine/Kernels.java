@@ -50,7 +50,7 @@ public final class Kernels {
   /** Gradients to queries, keys and values. */
   public record AttentionGradients(Tensor q, Tensor k, Tensor v) {}
 
-  /** Negative log-likelihoods (n) and the gradient of their scaled sum to the hidden states. */
+  /** Negative log-likelihoods (n) and the gradient of the scaled loss to the hidden states. */
   public record LossAndGradient(Tensor nll, Tensor hidden) {}
 
   /** Converts to the type of activations. */
@@ -425,14 +425,26 @@ public final class Kernels {
   }
 
   /**
-   * Returns negative log-likelihoods and the gradient of {@code scale} times their sum to h. Logits
-   * exist for one chunk of rows at a time, in 32-bit precision for a tile of it.
+   * Returns negative log-likelihoods and the gradient to h of {@code scale} times the sum of the
+   * losses. Logits exist for one chunk of rows at a time, in 32-bit precision for a tile of it.
+   *
+   * @param smoothing share of a label's probability that is spread evenly over all tokens; the
+   *     gradient is that of the smoothed loss, the negative log-likelihoods are plain
    */
   public LossAndGradient crossEntropyGradient(
-      Scope scope, Tensor h, Tensor w, Tensor labels, double scale) {
+      Scope scope, Tensor h, Tensor w, Tensor labels, double scale, double smoothing) {
     Tensor[] r =
         engine.callTuple(
-            scope, "cross_entropy_gradient", h, w, labels, logitRows(w), tileRows(w), scale);
+            scope,
+            "cross_entropy_gradient",
+            h,
+            w,
+            labels,
+            logitRows(w),
+            tileRows(w),
+            scale,
+            1 - smoothing,
+            smoothing / w.size(0));
     return new LossAndGradient(r[0], r[1]);
   }
 

@@ -12,8 +12,18 @@ import dev.finetune.trainer.engine.Tensor;
  * @param norm weight of the last norm (hidden), {@code F32}
  * @param epsilon epsilon of the last norm
  * @param head weight of the output layer (vocabulary, hidden)
+ * @param labelSmoothing share of a label's probability that training spreads evenly over all
+ *     tokens, 0 to 1 (exclusive)
+ * @see <a href="https://arxiv.org/abs/1512.00567">Rethinking the Inception architecture, section 7
+ *     (label smoothing)</a>
  */
-public record CausalCrossEntropy(Kernels kernels, Tensor norm, double epsilon, Tensor head) {
+public record CausalCrossEntropy(
+    Kernels kernels, Tensor norm, double epsilon, Tensor head, double labelSmoothing) {
+  /** Makes the loss without smoothing. */
+  public CausalCrossEntropy(Kernels kernels, Tensor norm, double epsilon, Tensor head) {
+    this(kernels, norm, epsilon, head, 0);
+  }
+
   /**
    * Returns the negative log-likelihood of each label, in nats.
    *
@@ -35,7 +45,13 @@ public record CausalCrossEntropy(Kernels kernels, Tensor norm, double epsilon, T
   public record Result(float[] negativeLogLikelihoods, Tensor gradient) {}
 
   /**
-   * Returns the negative log-likelihoods and the gradient of {@code scale} times their sum.
+   * Returns the negative log-likelihoods and the gradient of {@code scale} times the sum of the
+   * losses.
+   *
+   * <p>With smoothing e the loss of a place is {@code (1 - e) nll + e mean(-log p)} over the
+   * vocabulary, as transformers' LabelSmoother has it. What is returned beside the gradient is the
+   * plain negative log-likelihood, so that the loss of a run compares with its held-out loss and
+   * with other runs.
    *
    * @param scope owner of the gradient
    * @param scale 1 / supervised tokens of the whole global batch
@@ -47,7 +63,7 @@ public record CausalCrossEntropy(Kernels kernels, Tensor norm, double epsilon, T
       Kernels.Normalized h = kernels.rmsNorm(temporary, selected, norm, epsilon);
       Tensor targets = kernels.engine().longs(temporary, labels);
       Kernels.LossAndGradient loss =
-          kernels.crossEntropyGradient(temporary, h.y(), head, targets, scale);
+          kernels.crossEntropyGradient(temporary, h.y(), head, targets, scale, labelSmoothing);
       Tensor wide = kernels.rmsNormBackward(temporary, loss.hidden(), selected, h.inverse(), norm);
       return new Result(loss.nll().toFloats(), kernels.scatterRows(scope, hidden, places, wide));
     }

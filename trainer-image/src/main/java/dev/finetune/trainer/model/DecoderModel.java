@@ -93,7 +93,21 @@ public final class DecoderModel implements AutoCloseable {
    */
   public Forward forward(
       MicroBatch batch, @Nullable LoraAdapter adapter, @Nullable DropoutMasks dropout, Tape tape) {
-    return forward(batch, adapter, dropout, null, tape);
+    return forward(batch, adapter, dropout, null, null, tape);
+  }
+
+  /**
+   * Runs the blocks for training.
+   *
+   * @param noise what is added to the embeddings, or null for none
+   */
+  public Forward forward(
+      MicroBatch batch,
+      @Nullable LoraAdapter adapter,
+      @Nullable DropoutMasks dropout,
+      @Nullable EmbeddingNoise noise,
+      Tape tape) {
+    return forward(batch, adapter, dropout, noise, null, tape);
   }
 
   /**
@@ -102,13 +116,14 @@ public final class DecoderModel implements AutoCloseable {
    * @param cache keys and values of the tokens before, to which these are added
    */
   public Forward next(MicroBatch batch, @Nullable LoraAdapter adapter, KeyValueCache cache) {
-    return forward(batch, adapter, null, cache, Tape.discarding());
+    return forward(batch, adapter, null, null, cache, Tape.discarding());
   }
 
   private Forward forward(
       MicroBatch batch,
       @Nullable LoraAdapter adapter,
       @Nullable DropoutMasks dropout,
+      @Nullable EmbeddingNoise noise,
       @Nullable KeyValueCache cache,
       Tape tape) {
     RotationTables angles = rotations(batch.positionCount());
@@ -127,8 +142,7 @@ public final class DecoderModel implements AutoCloseable {
     try {
       forward.scope.own(scope.release(pass.cos()));
       forward.scope.own(scope.release(pass.sin()));
-      Tensor ids = kernels.engine().longs(scope, batch.ids());
-      Tensor x = scope.release(kernels.embedding(scope, embedding, ids));
+      Tensor x = scope.release(embeddings(scope, batch, noise));
       for (DecoderBlock block : blocks) {
         Scope output = new Scope();
         x = output.release(block.forward(output, x, pass, tape));
@@ -142,6 +156,13 @@ public final class DecoderModel implements AutoCloseable {
         forward.close();
       }
     }
+  }
+
+  private Tensor embeddings(Scope scope, MicroBatch batch, @Nullable EmbeddingNoise noise) {
+    Tensor rows = kernels.embedding(scope, embedding, kernels.engine().longs(scope, batch.ids()));
+    return noise == null
+        ? rows
+        : kernels.add(scope, rows, noise.draw(kernels, scope, batch, config.hiddenSize()));
   }
 
   /**

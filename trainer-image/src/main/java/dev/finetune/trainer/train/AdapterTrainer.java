@@ -9,6 +9,7 @@ import dev.finetune.trainer.lora.DropoutMasks;
 import dev.finetune.trainer.lora.LoraAdapter;
 import dev.finetune.trainer.loss.CausalCrossEntropy;
 import dev.finetune.trainer.model.DecoderModel;
+import dev.finetune.trainer.model.EmbeddingNoise;
 import dev.finetune.trainer.model.MicroBatch;
 import dev.finetune.trainer.model.Tape;
 import dev.finetune.trainer.optim.AdamW;
@@ -58,7 +59,11 @@ public final class AdapterTrainer implements AutoCloseable {
     this.optimizer = new AdamW(kernels, adapter.parameters().elements(), training.weightDecay());
     this.loss =
         new CausalCrossEntropy(
-            kernels, model.norm(), model.config().rmsNormEpsilon(), model.head());
+            kernels,
+            model.norm(),
+            model.config().rmsNormEpsilon(),
+            model.head(),
+            training.labelSmoothing());
   }
 
   /**
@@ -76,13 +81,17 @@ public final class AdapterTrainer implements AutoCloseable {
         settings.dropout() == 0
             ? null
             : new DropoutMasks(training.seed(), step - 1, settings.dropout());
+    EmbeddingNoise noise =
+        training.neftuneNoiseAlpha() == 0
+            ? null
+            : new EmbeddingNoise(training.seed(), step - 1, training.neftuneNoiseAlpha());
     adapter.clearGradients();
     double sum = 0;
     for (List<Example> part : MicroBatches.cut(examples, settings.tokenBudget())) {
       if (stop.getAsBoolean()) {
         return Optional.empty();
       }
-      sum += accumulate(step, MicroBatch.of(part), dropout, 1.0 / supervised);
+      sum += accumulate(step, MicroBatch.of(part), dropout, noise, 1.0 / supervised);
     }
     double norm = kernels.norm(adapter.gradients());
     if (!Double.isFinite(norm)) {
@@ -97,12 +106,17 @@ public final class AdapterTrainer implements AutoCloseable {
   }
 
   private double accumulate(
-      int step, MicroBatch batch, @Nullable DropoutMasks dropout, double scale) {
+      int step,
+      MicroBatch batch,
+      @Nullable DropoutMasks dropout,
+      @Nullable EmbeddingNoise noise,
+      double scale) {
     if (batch.supervisedTokens() == 0) {
       return 0;
     }
     try (Scope scope = new Scope();
-        DecoderModel.Forward forward = model.forward(batch, adapter, dropout, Tape.keeping())) {
+        DecoderModel.Forward forward =
+            model.forward(batch, adapter, dropout, noise, Tape.keeping())) {
       CausalCrossEntropy.Result result =
           loss.withGradient(scope, forward.hidden(), batch.rows(), batch.labels(), scale);
       double sum = sum(step, batch, result.negativeLogLikelihoods());

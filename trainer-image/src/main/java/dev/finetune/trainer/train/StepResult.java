@@ -4,7 +4,8 @@ package dev.finetune.trainer.train;
  * What an optimizer step did.
  *
  * @param step optimizer step, from 1
- * @param loss nats per supervised token of the global batch
+ * @param loss nats per supervised token of the global batch: plain negative log-likelihood, without
+ *     label smoothing, and with the dropout and the noise of the step
  * @param learningRate rate of the update
  * @param gradientNorm L2 norm before clipping
  * @param tokens tokens of the global batch

@@ -1,17 +1,23 @@
 package dev.finetune.trainer.loss;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
 
 import dev.finetune.trainer.engine.ElementType;
 import dev.finetune.trainer.engine.Engine;
 import dev.finetune.trainer.engine.Kernels;
 import dev.finetune.trainer.engine.Scope;
 import dev.finetune.trainer.engine.Tensor;
+import dev.finetune.trainer.goldens.GoldenTensors;
+import dev.finetune.trainer.goldens.Goldens;
 import dev.finetune.trainer.goldens.TestEngine;
 import dev.finetune.trainer.reference.FiniteDifferences;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Random;
 import java.util.stream.IntStream;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -28,6 +34,60 @@ class CausalCrossEntropyTest {
   @ParameterizedTest
   @ValueSource(ints = {1, 2, 255, 256, 257, 511, 512, 513})
   void lossAndGradientEqualTheDefinition(int supervised) {
+    check(supervised, 0);
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {1, 255, 256, 257})
+  void smoothingChangesTheGradientAndNotTheLossThatIsReported(int supervised) {
+    check(supervised, 0.2);
+  }
+
+  /** transformers' LabelSmoother in Python, see make_label_smoothing.py. */
+  @Test
+  void smoothsAsTransformers() {
+    GoldenTensors golden = Goldens.tensors("loss/label-smoothing.safetensors");
+    long[] shape = golden.shape("hidden");
+    int tokens = (int) shape[1];
+    long[] all = golden.longs("labels");
+    List<Long> rows = new ArrayList<>();
+    List<Long> labels = new ArrayList<>();
+    for (int place = 0; place < all.length; place++) {
+      if (place % tokens + 1 < tokens && all[place + 1] >= 0) {
+        rows.add((long) place);
+        labels.add(all[place + 1]);
+      }
+    }
+    float[] smoothing = golden.floats("smoothing");
+    for (int k = 0; k < smoothing.length; k++) {
+      try (Scope scope = new Scope()) {
+        Engine engine = kernels.engine();
+        CausalCrossEntropy loss =
+            new CausalCrossEntropy(
+                kernels,
+                engine.floats(scope, golden.floats("norm"), golden.shape("norm")),
+                EPSILON,
+                engine.floats(scope, golden.floats("head"), golden.shape("head")),
+                smoothing[k]);
+        CausalCrossEntropy.Result result =
+            loss.withGradient(
+                scope,
+                engine.floats(scope, golden.floats("hidden"), shape[0] * shape[1], shape[2]),
+                rows.stream().mapToLong(Long::longValue).toArray(),
+                labels.stream().mapToLong(Long::longValue).toArray(),
+                1.0 / rows.size());
+        double sum = 0;
+        for (float value : result.negativeLogLikelihoods()) {
+          sum += value;
+        }
+        assertThat(sum / rows.size()).isCloseTo(golden.floats("nll")[k], within(1e-5));
+        assertThat(Goldens.distance(result.gradient().toFloats(), golden.floats("gradient." + k)))
+            .isLessThan(2e-6);
+      }
+    }
+  }
+
+  private void check(int supervised, double smoothing) {
     Random random = new Random(supervised);
     int tokens = 2 * supervised + 3;
     float[] hidden = FiniteDifferences.normal(random, tokens * WIDTH);
@@ -43,7 +103,8 @@ class CausalCrossEntropyTest {
               kernels,
               engine.floats(scope, norm, WIDTH),
               EPSILON,
-              engine.floats(scope, head, VOCABULARY, WIDTH));
+              engine.floats(scope, head, VOCABULARY, WIDTH),
+              smoothing);
       CausalCrossEntropy.Result result = loss.withGradient(scope, states, rows, labels, SCALE);
       assertThat(loss.negativeLogLikelihoods(states, rows, labels))
           .isEqualTo(result.negativeLogLikelihoods());
@@ -53,10 +114,10 @@ class CausalCrossEntropyTest {
         int start = (int) rows[i] * WIDTH;
         int label = (int) labels[i];
         double[] row = FiniteDifferences.wide(Arrays.copyOfRange(hidden, start, start + WIDTH));
-        FiniteDifferences.Scalar definition =
-            (double[]... h) -> negativeLogLikelihood(h[0], norm, head, label);
-        nll[i] = definition.of(row);
-        double[] slope = FiniteDifferences.gradient(definition, 0, row);
+        nll[i] = objective(row, norm, head, label, 0);
+        double[] slope =
+            FiniteDifferences.gradient(
+                (double[]... h) -> objective(h[0], norm, head, label, smoothing), 0, row);
         for (int c = 0; c < WIDTH; c++) {
           gradient[start + c] = SCALE * slope[c];
         }
@@ -68,20 +129,20 @@ class CausalCrossEntropyTest {
     }
   }
 
-  private static double negativeLogLikelihood(double[] h, float[] norm, float[] head, int label) {
+  /** Cross-entropy to a mixture of the label and the uniform distribution. */
+  private static double objective(
+      double[] h, float[] norm, float[] head, int label, double smoothing) {
     double root = Math.sqrt(FiniteDifferences.dot(h, h) / WIDTH + EPSILON);
     double sum = 0;
-    double chosen = 0;
+    double expected = 0;
     for (int v = 0; v < VOCABULARY; v++) {
       double logit = 0;
       for (int c = 0; c < WIDTH; c++) {
         logit += h[c] / root * norm[c] * head[v * WIDTH + c];
       }
       sum += Math.exp(logit);
-      if (v == label) {
-        chosen = logit;
-      }
+      expected += (smoothing / VOCABULARY + (v == label ? 1 - smoothing : 0)) * logit;
     }
-    return Math.log(sum) - chosen;
+    return Math.log(sum) - expected;
   }
 }

@@ -27,6 +27,7 @@ import java.util.function.Function;
 import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
 import net.jqwik.api.constraints.IntRange;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 
 /**
@@ -50,7 +51,9 @@ class DecoderGradientTest {
       int rank,
       boolean tied,
       boolean quantized,
-      double dropout) {
+      double dropout,
+      double noise,
+      double smoothing) {
     ModelConfig config() {
       ModelConfig c = RandomModel.config(layers, keyValueHeads * repeat, keyValueHeads, headSize);
       return new ModelConfig(
@@ -79,16 +82,26 @@ class DecoderGradientTest {
       @ForAll @IntRange(min = 1, max = 4) int rank,
       @ForAll boolean tied,
       @ForAll boolean quantized,
-      @ForAll boolean dropout) {
+      @ForAll boolean dropout,
+      @ForAll boolean smoothing) {
     check(
         new Shape(
-            layers, keyValueHeads, repeat, 2 * halfHead, rank, tied, quantized, dropout ? 0.3 : 0),
+            layers,
+            keyValueHeads,
+            repeat,
+            2 * halfHead,
+            rank,
+            tied,
+            quantized,
+            dropout ? 0.3 : 0,
+            dropout ? 5 : 0,
+            smoothing ? 0.2 : 0),
         new int[] {7, 1, 2, 12});
   }
 
   @Test
   void lossAndGradientsEqualTheDefinitionForLongSequences() {
-    check(new Shape(1, 1, 3, 4, 2, true, false, 0.1), new int[] {65, 1, 130, 33});
+    check(new Shape(1, 1, 3, 4, 2, true, false, 0.1, 10, 0.1), new int[] {65, 1, 130, 33});
   }
 
   private void check(Shape shape, int[] lengths) {
@@ -98,25 +111,34 @@ class DecoderGradientTest {
     List<Example> examples = RandomModel.examples(config.vocabularySize(), 5, lengths);
     int supervised = examples.stream().mapToInt(Example::supervisedTokens).sum();
     DropoutMasks masks = shape.dropout() == 0 ? null : new DropoutMasks(8, 2, shape.dropout());
+    EmbeddingNoise noise = shape.noise() == 0 ? null : new EmbeddingNoise(8, 2, shape.noise());
     try (DecoderModel model = RandomModel.load(kernels, config, quantization, WEIGHTS);
         LoraAdapter adapter = RandomModel.adapter(kernels, model, shape.rank(), 4)) {
       TrainingPass.Outcome outcome =
-          new TrainingPass(kernels, model, adapter, masks).run(List.of(examples));
+          new TrainingPass(kernels, model, adapter, masks, noise, shape.smoothing())
+              .run(List.of(examples));
       ReferenceDecoder reference =
-          new ReferenceDecoder(config, weights(shape, config), shape.rank(), 2, variation(masks));
+          new ReferenceDecoder(
+              config, weights(shape, config), shape.rank(), 2, new TrainingVariation(masks, noise));
       Map<String, double[]> matrices = new HashMap<>();
       adapter.tensors().forEach((n, m) -> matrices.put(n, FiniteDifferences.wide(m.values())));
       double sum = 0;
       for (float value : outcome.negativeLogLikelihoods()) {
         sum += value;
       }
-      double loss = mean(reference, examples, matrices);
+      double loss = mean(reference, examples, matrices, ReferenceDecoder::negativeLogLikelihood);
       assertThat(sum / supervised).isCloseTo(loss, within(LOSS * loss));
       adapter
           .gradientTensors()
           .forEach(
               (name, gradient) ->
-                  assertSlope(reference, examples, matrices, name, gradient.values()));
+                  assertSlope(
+                      reference,
+                      examples,
+                      matrices,
+                      smoothed(shape.smoothing()),
+                      name,
+                      gradient.values()));
     }
   }
 
@@ -125,6 +147,7 @@ class DecoderGradientTest {
       ReferenceDecoder reference,
       List<Example> examples,
       Map<String, double[]> matrices,
+      ReferenceDecoder.PlaceLoss loss,
       String name,
       float[] gradient) {
     double[] direction =
@@ -136,7 +159,7 @@ class DecoderGradientTest {
             (double[]... matrix) -> {
               Map<String, double[]> moved = new HashMap<>(matrices);
               moved.put(name, matrix[0]);
-              return mean(reference, examples, moved);
+              return mean(reference, examples, moved, loss);
             },
             direction,
             0,
@@ -147,10 +170,25 @@ class DecoderGradientTest {
         .isCloseTo(numeric, within(GRADIENT * size));
   }
 
+  /** The definition of smoothing: cross-entropy to a mixture of the label and all tokens. */
+  private static ReferenceDecoder.PlaceLoss smoothed(double smoothing) {
+    return (logits, label) -> {
+      double sum = 0;
+      for (int token = 0; token < logits.length; token++) {
+        double target = smoothing / logits.length + (token == label ? 1 - smoothing : 0);
+        sum += target * ReferenceDecoder.negativeLogLikelihood(logits, token);
+      }
+      return sum;
+    };
+  }
+
   private static double mean(
-      ReferenceDecoder reference, List<Example> examples, Map<String, double[]> matrices) {
+      ReferenceDecoder reference,
+      List<Example> examples,
+      Map<String, double[]> matrices,
+      ReferenceDecoder.PlaceLoss loss) {
     int supervised = examples.stream().mapToInt(Example::supervisedTokens).sum();
-    return reference.loss(examples, matrices, ReferenceDecoder::negativeLogLikelihood) / supervised;
+    return reference.loss(examples, matrices, loss) / supervised;
   }
 
   private static Function<String, double[]> weights(Shape shape, ModelConfig config) {
@@ -168,20 +206,43 @@ class DecoderGradientTest {
             });
   }
 
-  private ReferenceDecoder.Variation variation(DropoutMasks masks) {
-    return masks == null
-        ? ReferenceDecoder.Variation.NONE
-        : (example, layer, group, width, x) -> {
-          try (Scope scope = new Scope()) {
-            long[] offsets = {0, example.inputIds().length};
-            int[] alone = {example.index()};
-            byte[] keep = masks.mask(kernels, scope, alone, offsets, layer, group, width).toBytes();
-            double[] dropped = new double[x.length];
-            for (int i = 0; i < x.length; i++) {
-              dropped[i] = x[i] * keep[i] * masks.scale();
-            }
-            return dropped;
-          }
-        };
+  /** Draws what a training pass draws, for each example by itself. */
+  private record TrainingVariation(@Nullable DropoutMasks masks, @Nullable EmbeddingNoise noise)
+      implements ReferenceDecoder.Variation {
+    private static final Kernels KERNELS = TestEngine.kernels(ElementType.F32);
+
+    @Override
+    public double[] updateInputs(Example example, int layer, int group, int width, double[] x) {
+      if (masks == null) {
+        return x;
+      }
+      try (Scope scope = new Scope()) {
+        long[] offsets = {0, example.inputIds().length};
+        int[] alone = {example.index()};
+        byte[] keep = masks.mask(KERNELS, scope, alone, offsets, layer, group, width).toBytes();
+        double[] dropped = new double[x.length];
+        for (int i = 0; i < x.length; i++) {
+          dropped[i] = x[i] * keep[i] * masks.scale();
+        }
+        return dropped;
+      }
+    }
+
+    @Override
+    public double[] embeddings(Example example, double[] x) {
+      if (noise == null) {
+        return x;
+      }
+      try (Scope scope = new Scope()) {
+        int width = x.length / example.inputIds().length;
+        MicroBatch alone = MicroBatch.of(List.of(example));
+        float[] added = noise.draw(KERNELS, scope, alone, width).toFloats();
+        double[] noisy = x.clone();
+        for (int i = 0; i < x.length; i++) {
+          noisy[i] += added[i];
+        }
+        return noisy;
+      }
+    }
   }
 }

@@ -35,7 +35,7 @@ class PackingTest {
 
   private final Kernels kernels = TestEngine.kernels(ElementType.F32);
 
-  /** A model, eight examples on it, and whether inputs of the updates are dropped. */
+  /** A model, eight examples on it, and whether a step has dropout, noise and smoothing. */
   record Run(
       int layers,
       int keyValueHeads,
@@ -53,8 +53,16 @@ class PackingTest {
       return quantized ? new Quantization(QuantizationType.NF4, 64, true) : null;
     }
 
-    @Nullable DropoutMasks masks() {
-      return dropout == 0 ? null : new DropoutMasks(17, 5, dropout);
+    TrainingPass pass(Kernels kernels, DecoderModel model, LoraAdapter adapter) {
+      return dropout == 0
+          ? new TrainingPass(kernels, model, adapter, null, null, 0)
+          : new TrainingPass(
+              kernels,
+              model,
+              adapter,
+              new DropoutMasks(17, 5, dropout),
+              new EmbeddingNoise(17, 5, 5),
+              0.1);
     }
 
     List<Example> examples() {
@@ -87,7 +95,7 @@ class PackingTest {
   void oneByEightEqualsTwoByFourAndEightByOne(@ForAll("runs") Run run) {
     try (DecoderModel model = RandomModel.load(kernels, run.config(), run.quantization(), 3);
         LoraAdapter adapter = RandomModel.adapter(kernels, model, run.rank(), 4)) {
-      TrainingPass pass = new TrainingPass(kernels, model, adapter, run.masks());
+      TrainingPass pass = run.pass(kernels, model, adapter);
       TrainingPass.Outcome whole = pass.run(cut(run.examples(), 8));
       for (int size : new int[] {4, 1}) {
         TrainingPass.Outcome parts = pass.run(cut(run.examples(), size));
@@ -104,7 +112,7 @@ class PackingTest {
     Collections.shuffle(shuffled, new Random(1));
     try (DecoderModel model = RandomModel.load(kernels, run.config(), run.quantization(), 3);
         LoraAdapter adapter = RandomModel.adapter(kernels, model, run.rank(), 4)) {
-      TrainingPass pass = new TrainingPass(kernels, model, adapter, run.masks());
+      TrainingPass pass = run.pass(kernels, model, adapter);
       float[] expected = pass.run(List.of(run.examples())).gradients();
       float[] actual = pass.run(List.of(shuffled)).gradients();
       assertThat(Goldens.distance(actual, expected)).isLessThan(ROUNDING);
@@ -128,7 +136,7 @@ class PackingTest {
       Kernels precise = TestEngine.kernels(type);
       try (DecoderModel model = RandomModel.load(precise, run.config(), run.quantization(), 3);
           LoraAdapter adapter = RandomModel.adapter(precise, model, run.rank(), 4)) {
-        TrainingPass pass = new TrainingPass(precise, model, adapter, run.masks());
+        TrainingPass pass = run.pass(precise, model, adapter);
         TrainingPass.Outcome expected = pass.run(List.of(alone));
         TrainingPass.Outcome actual = pass.run(List.of(disturbed));
         assertThat(actual.negativeLogLikelihoods()).isEqualTo(expected.negativeLogLikelihoods());

@@ -7,6 +7,7 @@ import dev.finetune.trainer.lora.DropoutMasks;
 import dev.finetune.trainer.lora.LoraAdapter;
 import dev.finetune.trainer.loss.CausalCrossEntropy;
 import dev.finetune.trainer.model.DecoderModel;
+import dev.finetune.trainer.model.EmbeddingNoise;
 import dev.finetune.trainer.model.MicroBatch;
 import dev.finetune.trainer.model.Tape;
 import java.util.ArrayList;
@@ -17,9 +18,16 @@ import org.jspecify.annotations.Nullable;
  * The forward and backward passes of one optimizer step, with any cut into micro-batches.
  *
  * @param dropout which inputs of the updates are dropped, or null for none
+ * @param noise what is added to embeddings, or null for none
+ * @param labelSmoothing share of a label's probability that is spread
  */
 public record TrainingPass(
-    Kernels kernels, DecoderModel model, LoraAdapter adapter, @Nullable DropoutMasks dropout) {
+    Kernels kernels,
+    DecoderModel model,
+    LoraAdapter adapter,
+    @Nullable DropoutMasks dropout,
+    @Nullable EmbeddingNoise noise,
+    double labelSmoothing) {
   /** Negative log-likelihoods in the order of the examples, and the adapter's flat gradients. */
   public record Outcome(float[] negativeLogLikelihoods, float[] gradients) {}
 
@@ -36,9 +44,10 @@ public record TrainingPass(
       }
       CausalCrossEntropy loss =
           new CausalCrossEntropy(
-              kernels, model.norm(), model.config().rmsNormEpsilon(), model.head());
+              kernels, model.norm(), model.config().rmsNormEpsilon(), model.head(), labelSmoothing);
       try (Scope scope = new Scope();
-          DecoderModel.Forward forward = model.forward(batch, adapter, dropout, Tape.keeping())) {
+          DecoderModel.Forward forward =
+              model.forward(batch, adapter, dropout, noise, Tape.keeping())) {
         CausalCrossEntropy.Result result =
             loss.withGradient(
                 scope, forward.hidden(), batch.rows(), batch.labels(), 1.0 / supervised);
