@@ -207,11 +207,10 @@ class AttentionTest {
       Tensor k = activations(kernels, scope, in.k(), tokens, keyValueHeads, size);
       Tensor v = activations(kernels, scope, in.v(), tokens, keyValueHeads, size);
       Tensor g = activations(kernels, scope, in.g(), tokens, heads, size);
-      Kernels.Attended attended = kernels.attention(scope, q, k, v, repeat, offsets);
-      Kernels.AttentionGradients d =
-          kernels.attentionBackward(scope, g, q, k, v, attended, repeat, offsets);
+      Tensor o = kernels.attention(scope, q, k, v, offsets);
+      Kernels.AttentionGradients d = kernels.attentionBackward(scope, g, q, k, v, offsets);
       return new Results(
-          kernels.toFloat(scope, attended.o()).toFloats(),
+          kernels.toFloat(scope, o).toFloats(),
           kernels.toFloat(scope, d.q()).toFloats(),
           kernels.toFloat(scope, d.k()).toFloats(),
           kernels.toFloat(scope, d.v()).toFloats());

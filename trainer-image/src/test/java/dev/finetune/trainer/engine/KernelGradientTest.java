@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.finetune.trainer.goldens.TestEngine;
 import dev.finetune.trainer.reference.FiniteDifferences;
+import java.util.Arrays;
 import java.util.Random;
 import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
@@ -31,75 +32,84 @@ class KernelGradientTest {
     float[] x = FiniteDifferences.normal(random, tokens * in);
     float[] w = FiniteDifferences.normal(random, out * in);
     float[] g = FiniteDifferences.normal(random, tokens * out);
-    double[][] inputs = {FiniteDifferences.wide(x), FiniteDifferences.wide(w)};
+    double[][] inputs = {wide(x), wide(w)};
     FiniteDifferences.Vector definition = (double[]... a) -> product(a[0], a[1], tokens, in, out);
     try (Scope scope = new Scope()) {
       Tensor weight = engine.floats(scope, w, out, in);
       Tensor y = kernels.linear(scope, engine.floats(scope, x, tokens, in), weight);
       assertClose("y", y, definition.of(inputs));
       Tensor dx = kernels.linearBackward(scope, engine.floats(scope, g, tokens, out), weight);
-      assertClose(
-          "x", dx, FiniteDifferences.gradient(definition, FiniteDifferences.wide(g), 0, inputs));
+      assertClose("x", dx, FiniteDifferences.gradient(definition, wide(g), 0, inputs));
     }
   }
 
+  /** Two updates share an input, as those of gate and up do. */
   @Property(tries = 30, seed = "12")
   void lora(
       @ForAll @IntRange(min = 1, max = 7) int tokens,
       @ForAll @IntRange(min = 1, max = 13) int in,
       @ForAll @IntRange(min = 1, max = 13) int out,
       @ForAll @IntRange(min = 1, max = 5) int rank) {
-    double scaling = 1.75;
     Random random = new Random(31L * tokens + 17L * in + 7L * out + rank);
+    int ranks = rank + 2;
     float[] x = FiniteDifferences.normal(random, tokens * in);
-    float[] w = FiniteDifferences.normal(random, out * in);
     float[] d = FiniteDifferences.normal(random, tokens * in);
-    float[] a = FiniteDifferences.normal(random, rank * in);
-    float[] b = FiniteDifferences.normal(random, out * rank);
-    float[] g = FiniteDifferences.normal(random, tokens * out);
-    double[] base = product(FiniteDifferences.wide(x), FiniteDifferences.wide(w), tokens, in, out);
-    FiniteDifferences.Vector definition =
-        (double[]... p) -> {
-          double[] low = product(p[0], p[1], tokens, in, rank);
-          double[] up = product(low, p[2], tokens, rank, out);
-          for (int i = 0; i < up.length; i++) {
-            up[i] = base[i] + scaling * up[i];
-          }
-          return up;
-        };
-    double[][] inputs = {
-      FiniteDifferences.wide(d), FiniteDifferences.wide(a), FiniteDifferences.wide(b)
-    };
-    double[] wideG = FiniteDifferences.wide(g);
+    float[] a = FiniteDifferences.normal(random, ranks * in);
+    int[][] columns = {{0, rank}, {rank, ranks}};
+    double[][] gradients = new double[2][];
     try (Scope scope = new Scope()) {
       Tensor dropped = engine.floats(scope, d, tokens, in);
-      Tensor first = engine.floats(scope, a, rank, in);
-      Tensor second = engine.floats(scope, b, out, rank);
-      Kernels.Adapted adapted =
-          kernels.lora(
-              scope,
-              engine.floats(scope, x, tokens, in),
-              dropped,
-              engine.floats(scope, w, out, in),
-              first,
-              second,
-              scaling);
-      assertClose("y", adapted.y(), definition.of(inputs));
+      Tensor first = engine.floats(scope, a, ranks, in);
+      Tensor low = kernels.loraLow(scope, dropped, first);
+      Tensor up = kernels.emptyLike(scope, low);
+      for (int i = 0; i < columns.length; i++) {
+        int start = columns[i][0];
+        int end = columns[i][1];
+        double scaling = 1.75 - i;
+        float[] w = FiniteDifferences.normal(random, out * in);
+        float[] b = FiniteDifferences.normal(random, out * (end - start));
+        float[] g = FiniteDifferences.normal(random, tokens * out);
+        FiniteDifferences.Vector definition =
+            (double[]... p) -> {
+              double[] base = product(wide(x), wide(w), tokens, in, out);
+              double[] part = Arrays.copyOfRange(p[1], start * in, end * in);
+              double[] narrow = product(p[0], part, tokens, in, end - start);
+              double[] update = product(narrow, p[2], tokens, end - start, out);
+              for (int j = 0; j < base.length; j++) {
+                base[j] += scaling * update[j];
+              }
+              return base;
+            };
+        double[][] inputs = {wide(d), wide(a), wide(b)};
+        Kernels.LowRank update =
+            new Kernels.LowRank(
+                start, end, engine.floats(scope, b, out, (long) end - start), scaling);
+        Tensor y =
+            kernels.lora(
+                scope,
+                engine.floats(scope, x, tokens, in),
+                engine.floats(scope, w, out, in),
+                low,
+                update);
+        assertClose("y", y, definition.of(inputs));
+        Tensor gradientB = engine.zeros(scope, out, (long) end - start);
+        kernels.fill(gradientB, 1);
+        kernels.loraUp(up, engine.floats(scope, g, tokens, out), low, update, gradientB);
+        double[] expectedB = FiniteDifferences.gradient(definition, wide(g), 2, inputs);
+        assertClose("B", gradientB, plus(expectedB, 1));
+        for (int which = 0; which < 2; which++) {
+          double[] part = FiniteDifferences.gradient(definition, wide(g), which, inputs);
+          gradients[which] = gradients[which] == null ? part : plus(gradients[which], part);
+        }
+      }
+      Tensor gradientA = engine.zeros(scope, ranks, in);
+      kernels.fill(gradientA, 1);
+      kernels.accumulateGradient(gradientA, up, dropped);
+      assertClose("A", gradientA, plus(gradients[1], 1));
       Tensor into = engine.zeros(scope, tokens, in);
-      Kernels.Pair gradients =
-          kernels.loraBackward(
-              scope,
-              into,
-              engine.floats(scope, g, tokens, out),
-              dropped,
-              adapted.low(),
-              first,
-              second,
-              scaling);
-      assertClose("d", into, FiniteDifferences.gradient(definition, wideG, 0, inputs));
-      assertClose("A", gradients.first(), FiniteDifferences.gradient(definition, wideG, 1, inputs));
-      assertClose(
-          "B", gradients.second(), FiniteDifferences.gradient(definition, wideG, 2, inputs));
+      kernels.fill(into, 1);
+      kernels.accumulateProduct(into, up, first);
+      assertClose("d", into, plus(gradients[0], 1));
     }
   }
 
@@ -112,7 +122,7 @@ class KernelGradientTest {
     float[] x = FiniteDifferences.normal(random, tokens * width);
     float[] w = FiniteDifferences.normal(random, width);
     float[] g = FiniteDifferences.normal(random, tokens * width);
-    double[][] inputs = {FiniteDifferences.wide(x), FiniteDifferences.wide(w)};
+    double[][] inputs = {wide(x), wide(w)};
     FiniteDifferences.Vector definition =
         (double[]... p) -> {
           double[] y = new double[tokens * width];
@@ -139,8 +149,19 @@ class KernelGradientTest {
           kernels.rmsNormBackward(
               scope, engine.floats(scope, g, tokens, width), hidden, normalized.inverse(), weight);
       // A width of one is the sign of x, whose slope is what epsilon leaves of it.
-      assertClose(
-          "x", dx, FiniteDifferences.gradient(definition, FiniteDifferences.wide(g), 0, inputs));
+      double[] expected = FiniteDifferences.gradient(definition, wide(g), 0, inputs);
+      assertClose("x", dx, expected);
+      Tensor residual = engine.zeros(scope, tokens, width);
+      kernels.fill(residual, 1);
+      Tensor added =
+          kernels.rmsNormBackward(
+              scope,
+              residual,
+              engine.floats(scope, g, tokens, width),
+              hidden,
+              normalized.inverse(),
+              weight);
+      assertClose("x and the residual stream", added, plus(expected, 1));
     }
   }
 
@@ -150,8 +171,8 @@ class KernelGradientTest {
     float[] gate = FiniteDifferences.normal(random, 3 * width);
     float[] up = FiniteDifferences.normal(random, 3 * width);
     float[] g = FiniteDifferences.normal(random, 3 * width);
-    double[][] inputs = {FiniteDifferences.wide(gate), FiniteDifferences.wide(up)};
-    double[] wideG = FiniteDifferences.wide(g);
+    double[][] inputs = {wide(gate), wide(up)};
+    double[] wideG = wide(g);
     FiniteDifferences.Vector definition =
         (double[]... p) -> {
           double[] y = new double[p[0].length];
@@ -190,7 +211,7 @@ class KernelGradientTest {
     }
     FiniteDifferences.Vector definition =
         (double[]... p) -> rotated(p[0], cos, sin, tokens, heads, half);
-    double[] input = FiniteDifferences.wide(x);
+    double[] input = wide(x);
     try (Scope scope = new Scope()) {
       Tensor cosines = engine.floats(scope, cos, tokens, 1, half);
       Tensor sines = engine.floats(scope, sin, tokens, 1, half);
@@ -198,15 +219,14 @@ class KernelGradientTest {
       assertClose(
           "y", kernels.rotate(scope, flat, heads, 2 * half, cosines, sines), definition.of(input));
       Tensor back =
-          kernels.rotate(
+          kernels.rotateBackward(
               scope,
               engine.floats(scope, g, tokens, heads, 2L * half),
               heads,
               2 * half,
               cosines,
-              kernels.negate(scope, sines));
-      assertClose(
-          "x", back, FiniteDifferences.gradient(definition, FiniteDifferences.wide(g), 0, input));
+              sines);
+      assertClose("x", back, FiniteDifferences.gradient(definition, wide(g), 0, input));
     }
   }
 
@@ -227,15 +247,14 @@ class KernelGradientTest {
           }
           return y;
         };
-    double[] input = FiniteDifferences.wide(x);
+    double[] input = wide(x);
     try (Scope scope = new Scope()) {
       Tensor all = engine.floats(scope, x, tokens, width);
       Tensor places = engine.longs(scope, rows);
       assertClose("y", kernels.selectRows(scope, all, places), definition.of(input));
       Tensor back =
           kernels.scatterRows(scope, all, places, engine.floats(scope, g, rows.length, width));
-      assertClose(
-          "x", back, FiniteDifferences.gradient(definition, FiniteDifferences.wide(g), 0, input));
+      assertClose("x", back, FiniteDifferences.gradient(definition, wide(g), 0, input));
     }
   }
 
@@ -243,6 +262,18 @@ class KernelGradientTest {
     assertThat(FiniteDifferences.distance(actual.toFloats(), expected, FLOOR))
         .as(what)
         .isLessThan(TOLERANCE);
+  }
+
+  private static double[] wide(float[] values) {
+    return FiniteDifferences.wide(values);
+  }
+
+  private static double[] plus(double[] x, double... y) {
+    double[] sum = x.clone();
+    for (int i = 0; i < sum.length; i++) {
+      sum[i] += y[i % y.length];
+    }
+    return sum;
   }
 
   /** Returns {@code x w'} for x (rows, inner) and w (columns, inner). */

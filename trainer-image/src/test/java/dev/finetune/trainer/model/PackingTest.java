@@ -165,6 +165,7 @@ class PackingTest {
   private static void assertSame(float[] actual, float[] expected) {
     assertThat(actual).hasSameSizeAs(expected);
     for (int i = 0; i < actual.length; i++) {
+      assertThat(actual[i]).as("gradient %d", i).isFinite();
       if (actual[i] != expected[i]) {
         assertThat(actual[i]).as("gradient %d", i).isEqualTo(expected[i]);
       }
