@@ -40,8 +40,16 @@ public final class AdapterTrainer implements AutoCloseable {
    * @param dropout probability of dropping an input of the adapter
    * @param tokenBudget most tokens of a micro-batch
    * @param learningRate rate of each step
+   * @param recompute whether a block is computed again on the way back instead of remembered; the
+   *     numbers are the same
    */
-  public record Settings(double dropout, int tokenBudget, LearningRate learningRate) {}
+  public record Settings(
+      double dropout, int tokenBudget, LearningRate learningRate, boolean recompute) {
+    /** Makes settings that remember every block. */
+    public Settings(double dropout, int tokenBudget, LearningRate learningRate) {
+      this(dropout, tokenBudget, learningRate, false);
+    }
+  }
 
   /** Makes one; model and adapter stay the caller's. */
   public AdapterTrainer(
@@ -102,13 +110,17 @@ public final class AdapterTrainer implements AutoCloseable {
       return 0;
     }
     try (Scope scope = new Scope();
-        DecoderModel.Forward forward = model.forward(batch, adapter, dropout, Tape.keeping())) {
+        DecoderModel.Forward forward = model.forward(batch, adapter, dropout, tape())) {
       CausalCrossEntropy.Result result =
           loss.withGradient(scope, forward.hidden(), batch.rows(), batch.labels(), scale);
       double sum = sum(step, batch, result.negativeLogLikelihoods());
       model.backward(forward, result.gradient());
       return sum;
     }
+  }
+
+  private Tape tape() {
+    return settings.recompute() ? Tape.recomputing() : Tape.keeping();
   }
 
   private static double sum(int step, MicroBatch batch, float[] values) {
