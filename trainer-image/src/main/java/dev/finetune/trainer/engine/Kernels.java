@@ -7,10 +7,6 @@ package dev.finetune.trainer.engine;
  * <p>Every result belongs to the scope that is passed.
  */
 public final class Kernels {
-  private static final long LOGIT_BYTES = 1 << 25;
-
-  /** Numbers in 32-bit precision that stay in the processor's cache while passes go over them. */
-  private static final long TILE_NUMBERS = 1 << 18;
 
   /** Rows of a weight that are converted at a time for their norms: 4 MB at a width of 4096. */
   private static final int ROWS_OF_A_NORM = 256;
@@ -363,12 +359,7 @@ public final class Kernels {
    * @return (T, heads, size)
    */
   public Tensor attention(Scope scope, Tensor q, Tensor k, Tensor v, long[] offsets) {
-    return engine.call(scope, "attention", q, k, v, offsets, queryBlock(), scale(q));
-  }
-
-  /** Queries of one product; measured on processors with AVX-512. */
-  private int queryBlock() {
-    return type == ElementType.BF16 ? 128 : 64;
+    return engine.call(scope, "attention", q, k, v, offsets, Tiles.queries(type), scale(q));
   }
 
   private static double scale(Tensor q) {
@@ -403,7 +394,8 @@ public final class Kernels {
   public AttentionGradients attentionBackward(
       Scope scope, Tensor g, Tensor q, Tensor k, Tensor v, long[] offsets) {
     Tensor[] r =
-        engine.callTuple(scope, "attention_backward", g, q, k, v, offsets, queryBlock(), scale(q));
+        engine.callTuple(
+            scope, "attention_backward", g, q, k, v, offsets, Tiles.queries(type), scale(q));
     return new AttentionGradients(r[0], r[1], r[2]);
   }
 
@@ -421,7 +413,8 @@ public final class Kernels {
 
   /** Returns the negative log-likelihood (n) of labels under the logits {@code h W'}. */
   public Tensor crossEntropy(Scope scope, Tensor h, Tensor w, Tensor labels) {
-    return engine.call(scope, "cross_entropy", h, w, labels, logitRows(w), tileRows(w));
+    return engine.call(
+        scope, "cross_entropy", h, w, labels, logitRows(w), Tiles.probabilityRows(w.size(0)));
   }
 
   /**
@@ -441,22 +434,15 @@ public final class Kernels {
             w,
             labels,
             logitRows(w),
-            tileRows(w),
+            Tiles.probabilityRows(w.size(0)),
             scale,
             1 - smoothing,
             smoothing / w.size(0));
     return new LossAndGradient(r[0], r[1]);
   }
 
-  /** Rows of logits that exist at a time: many enough for a fast product, at most about 32 MiB. */
   private long logitRows(Tensor w) {
-    long rows = LOGIT_BYTES / (w.size(0) * type.bytes());
-    return Math.clamp(rows / 32 * 32, 32, 256);
-  }
-
-  /** Rows whose probabilities stay in the processor's cache. */
-  private static long tileRows(Tensor w) {
-    return Math.clamp(TILE_NUMBERS / w.size(0), 1, 256);
+    return Tiles.logitRows(type, w.size(0));
   }
 
   /** Returns the logits {@code h W'} in {@code F32}. */

@@ -89,7 +89,7 @@ public final class DecoderModel implements AutoCloseable {
    *
    * @param adapter the update, or null for the base model alone
    * @param dropout which inputs of the adapter are dropped, or null for none
-   * @param tape {@link Tape#keeping} if {@link #backward} will follow
+   * @param tape {@link Tape#keeping} or {@link Tape#recomputing} if {@link #backward} will follow
    */
   public Forward forward(
       MicroBatch batch, @Nullable LoraAdapter adapter, @Nullable DropoutMasks dropout, Tape tape) {
@@ -144,6 +144,7 @@ public final class DecoderModel implements AutoCloseable {
       forward.scope.own(scope.release(pass.sin()));
       Tensor x = scope.release(embeddings(scope, batch, noise));
       for (DecoderBlock block : blocks) {
+        tape.begin(kernels, x);
         Scope output = new Scope();
         x = output.release(block.forward(output, x, pass, tape));
       }
@@ -176,7 +177,7 @@ public final class DecoderModel implements AutoCloseable {
     try {
       for (int i = blocks.size() - 1; i >= 0; i--) {
         Scope next = new Scope();
-        try (DecoderBlock.Saved saved = forward.tape.pop()) {
+        try (DecoderBlock.Saved saved = saved(forward, blocks.get(i))) {
           g = blocks.get(i).backward(next, g, forward.pass, saved);
         } finally {
           current.close();
@@ -186,6 +187,20 @@ public final class DecoderModel implements AutoCloseable {
     } finally {
       current.close();
     }
+  }
+
+  private static DecoderBlock.Saved saved(Forward forward, DecoderBlock block) {
+    return forward.tape.recomputes() ? again(forward, block) : forward.tape.pop();
+  }
+
+  /** Computes a block again from its input, for what its backward pass needs. */
+  private static DecoderBlock.Saved again(Forward forward, DecoderBlock block) {
+    Tape once = Tape.keeping();
+    try (Scope output = new Scope();
+        Tape.Input input = forward.tape.popInput()) {
+      block.forward(output, input.scope().release(input.x()), forward.pass, once);
+    }
+    return once.pop();
   }
 
   private RotationTables rotations(int length) {

@@ -41,8 +41,16 @@ public final class AdapterTrainer implements AutoCloseable {
    * @param dropout probability of dropping an input of the adapter
    * @param tokenBudget most tokens of a micro-batch
    * @param learningRate rate of each step
+   * @param recompute whether a block is computed again on the way back instead of remembered; the
+   *     numbers are the same
    */
-  public record Settings(double dropout, int tokenBudget, LearningRate learningRate) {}
+  public record Settings(
+      double dropout, int tokenBudget, LearningRate learningRate, boolean recompute) {
+    /** Makes settings that remember every block. */
+    public Settings(double dropout, int tokenBudget, LearningRate learningRate) {
+      this(dropout, tokenBudget, learningRate, false);
+    }
+  }
 
   /** Makes one; model and adapter stay the caller's. */
   public AdapterTrainer(
@@ -116,13 +124,17 @@ public final class AdapterTrainer implements AutoCloseable {
     }
     try (Scope scope = new Scope();
         DecoderModel.Forward forward =
-            model.forward(batch, adapter, dropout, noise, Tape.keeping())) {
+            model.forward(batch, adapter, dropout, noise, tape())) {
       CausalCrossEntropy.Result result =
           loss.withGradient(scope, forward.hidden(), batch.rows(), batch.labels(), scale);
       double sum = sum(step, batch, result.negativeLogLikelihoods());
       model.backward(forward, result.gradient());
       return sum;
     }
+  }
+
+  private Tape tape() {
+    return settings.recompute() ? Tape.recomputing() : Tape.keeping();
   }
 
   private static double sum(int step, MicroBatch batch, float[] values) {

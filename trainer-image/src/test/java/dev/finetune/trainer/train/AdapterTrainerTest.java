@@ -83,6 +83,15 @@ class AdapterTrainerTest {
   @EnumSource(
       value = ElementType.class,
       names = {"F32", "BF16"})
+  void blocksThatAreComputedAgainGiveTheSameBits(ElementType type) {
+    assertThat(adapterAfter(type, 3, 20, 0.1, true))
+        .isEqualTo(adapterAfter(type, 3, 20, 0.1, false));
+  }
+
+  @ParameterizedTest
+  @EnumSource(
+      value = ElementType.class,
+      names = {"F32", "BF16"})
   void goesOnFromSavedMomentsToTheSameBits(ElementType type) {
     Kernels kernels = TestEngine.kernels(type);
     ModelConfig config = RandomModel.config(2, 3, 1, 4);
@@ -158,13 +167,28 @@ class AdapterTrainerTest {
 
   private static float[] adapterAfter(
       ElementType type, int steps, int tokenBudget, double dropout) {
+    return adapterAfter(type, steps, tokenBudget, dropout, false);
+  }
+
+  private static float[] adapterAfter(
+      ElementType type, int steps, int tokenBudget, double dropout, boolean recompute) {
     Kernels kernels = TestEngine.kernels(type);
     ModelConfig config = RandomModel.config(2, 3, 1, 4);
     List<Example> examples =
         RandomModel.examples(config.vocabularySize(), 9, 8, 1, 6, 11, 5, 3, 9, 2);
     try (DecoderModel model = RandomModel.load(kernels, config, NF4, 3);
         LoraAdapter adapter = RandomModel.adapter(kernels, model, 3, 4);
-        AdapterTrainer trainer = trainer(kernels, model, adapter, 1e-2, tokenBudget, dropout)) {
+        AdapterTrainer trainer =
+            new AdapterTrainer(
+                kernels,
+                model,
+                adapter,
+                Training.defaults(),
+                new AdapterTrainer.Settings(
+                    dropout,
+                    tokenBudget,
+                    new LearningRate(Schedule.CONSTANT, 1e-2, 0, 100),
+                    recompute))) {
       for (int step = 1; step <= steps; step++) {
         step(trainer, step, examples);
       }

@@ -1,0 +1,160 @@
+package dev.finetune.trainer.plan;
+
+import dev.finetune.api.spec.Quantization;
+import dev.finetune.trainer.basemodel.ModelConfig;
+import dev.finetune.trainer.engine.ElementType;
+import dev.finetune.trainer.lora.AdapterLayout;
+import dev.finetune.trainer.quant.DoubleQuantization;
+import java.util.HashMap;
+import java.util.Map;
+
+/** What {@code ModelLoader}, {@code LoraAdapter} and the optimizers keep as long as a run lasts. */
+final class ModelMemory {
+  private static final long PAIRS_OF_BYTES = 1 << 16;
+  private static final long OPTIMIZER_BLOCK = 256;
+
+  private final Workload workload;
+  private final ModelConfig config;
+  private final long element;
+  private final AdapterLayout layout;
+  private final Map<String, Integer> ranks = new HashMap<>();
+
+  ModelMemory(Workload workload) {
+    this.layout = AdapterLayout.of(workload.adapter());
+    workload.adapter().targets().forEach(t -> ranks.put(t.shape().name(), t.rank()));
+    this.workload = workload;
+    this.config = workload.config();
+    this.element = workload.type().bytes();
+  }
+
+  /** A linear layer by the end of its name. */
+  record Linear(String name, long in, long out) {}
+
+  /** Groups of linear layers that share an input, in the order of {@code ModelLoader.block}. */
+  Linear[][] groups() {
+    long hidden = config.hiddenSize();
+    long query = config.queryWidth();
+    long keyValue = config.keyValueWidth();
+    long inner = config.intermediateSize();
+    return new Linear[][] {
+      {
+        new Linear("self_attn.q_proj", hidden, query),
+        new Linear("self_attn.k_proj", hidden, keyValue),
+        new Linear("self_attn.v_proj", hidden, keyValue)
+      },
+      {new Linear("self_attn.o_proj", query, hidden)},
+      {new Linear("mlp.gate_proj", hidden, inner), new Linear("mlp.up_proj", hidden, inner)},
+      {new Linear("mlp.down_proj", inner, hidden)}
+    };
+  }
+
+  /** Returns the rank of a layer's update, 0 if it has none. */
+  int rank(int layer, Linear linear) {
+    return ranks.getOrDefault("model.layers." + layer + "." + linear.name(), 0);
+  }
+
+  /** Holds the model. */
+  void load(Ledger.Scope scope) {
+    if (workload.quantization() != null) {
+      scope.hold("tables of NF4", (PAIRS_OF_BYTES * 4 + 256) * Float.BYTES);
+    }
+    for (int layer = 0; layer < config.layers(); layer++) {
+      scope.hold("norms", 2L * config.hiddenSize() * Float.BYTES);
+      for (Linear[] group : groups()) {
+        for (Linear linear : group) {
+          weight(scope, linear);
+        }
+      }
+    }
+    long table = (long) config.vocabularySize() * config.hiddenSize() * element;
+    scope.hold("embedding", table);
+    if (!config.tiedEmbeddings()) {
+      scope.hold("output layer", table);
+    }
+    scope.hold("norms", (long) config.hiddenSize() * Float.BYTES);
+  }
+
+  /** Mirrors {@code ModelLoader.frozen}. */
+  private void weight(Ledger.Scope scope, Linear linear) {
+    Quantization quantization = workload.quantization();
+    long elements = linear.in() * linear.out();
+    if (quantization == null) {
+      scope.hold("linear layers, " + workload.type(), elements * element);
+      return;
+    }
+    scope.hold("linear layers, NF4", paddedElements(linear) / 2);
+    long scales = scales(linear);
+    if (quantization.doubleQuantization()) {
+      scope.hold("absmax, 8 bits", paddedScales(linear));
+      scope.within(
+          "absmax of absmax",
+          paddedScales(linear) / DoubleQuantization.BLOCK * Float.BYTES,
+          scales * Float.BYTES);
+    } else {
+      scope.hold("absmax", scales * Float.BYTES);
+    }
+  }
+
+  /** Returns the number of a weight's blocks. */
+  long scales(Linear linear) {
+    Quantization quantization = workload.quantization();
+    return quantization == null
+        ? 0
+        : roundUp(linear.in() * linear.out(), quantization.blockSize()) / quantization.blockSize();
+  }
+
+  /** Returns the number of weights of whole blocks. */
+  long paddedElements(Linear linear) {
+    Quantization quantization = workload.quantization();
+    return quantization == null
+        ? linear.in() * linear.out()
+        : roundUp(linear.in() * linear.out(), quantization.blockSize());
+  }
+
+  /** Returns the number of scales of whole blocks. */
+  long paddedScales(Linear linear) {
+    return roundUp(scales(linear), DoubleQuantization.BLOCK);
+  }
+
+  /** Returns the elements of an adapter's flat tensors. */
+  long adapterSize() {
+    return layout.size();
+  }
+
+  /** Mirrors the constructor of {@code LoraAdapter}. */
+  void adapter(Ledger.Scope scope) {
+    long size = adapterSize();
+    scope.hold("adapter: parameters", size * Float.BYTES);
+    scope.hold("adapter: gradients", size * Float.BYTES);
+    if (workload.type() == ElementType.BF16) {
+      scope.hold("adapter: parameters in BF16", size * element);
+    }
+  }
+
+  /** Holds the optimizer's state. */
+  void optimizer(Ledger.Scope scope) {
+    scope.hold("optimizer: " + workload.optimizer() + " state", optimizerBytes());
+  }
+
+  private long optimizerBytes() {
+    long size = adapterSize();
+    return switch (workload.optimizer()) {
+      case ADAM_W -> 2 * size * Float.BYTES;
+      case ADAM_W_8BIT ->
+          2 * (size + roundUp(size, OPTIMIZER_BLOCK) / OPTIMIZER_BLOCK * Float.BYTES);
+      case SGD -> workload.momentum() ? size * Float.BYTES : 0;
+      case ADAFACTOR -> factoredBytes();
+    };
+  }
+
+  /** Averages of the rows and columns of every matrix. */
+  private long factoredBytes() {
+    return layout.sections().stream()
+        .mapToLong(section -> (section.rows() + section.columns()) * Float.BYTES)
+        .sum();
+  }
+
+  static long roundUp(long count, long multiple) {
+    return (count + multiple - 1) / multiple * multiple;
+  }
+}

@@ -1,0 +1,183 @@
+package dev.finetune.trainer.plan;
+
+import dev.finetune.trainer.basemodel.ModelConfig;
+import dev.finetune.trainer.engine.ElementType;
+import dev.finetune.trainer.engine.Tiles;
+import java.util.ArrayDeque;
+import java.util.Deque;
+
+/**
+ * Mirrors a micro-batch of {@code AdapterTrainer}: {@code DecoderModel}, {@code CausalCrossEntropy}
+ * and the update.
+ */
+final class StepMemory {
+  private final Workload workload;
+  private final ModelMemory model;
+  private final Ledger ledger;
+  private final ModelConfig config;
+  private final long element;
+
+  StepMemory(Workload workload, ModelMemory model, Ledger ledger) {
+    this.workload = workload;
+    this.model = model;
+    this.ledger = ledger;
+    this.config = workload.config();
+    this.element = workload.type().bytes();
+  }
+
+  /** Mirrors {@code DecoderModel.rotations}: tables of whole powers of two. */
+  void rotations(Ledger.Scope scope, int longest) {
+    long length = Math.max(256, Integer.highestOneBit(Math.max(1, longest - 1)) << 1);
+    scope.hold("tables of rotations", length * config.headSize() * Float.BYTES);
+  }
+
+  /** Mirrors {@code AdapterTrainer.accumulate}. */
+  void accumulate(Workload.Batch batch, boolean recompute) {
+    boolean dropout = workload.dropout() > 0;
+    DecoderBlockMemory block = new DecoderBlockMemory(workload, model, ledger, batch, dropout);
+    ledger.enter(Phase.FORWARD);
+    Deque<Ledger.Scope> tape = new ArrayDeque<>();
+    try (Ledger.Scope scope = ledger.scope();
+        Ledger.Scope forward = ledger.scope()) {
+      forward(block, batch, forward, recompute ? Kept.INPUTS : Kept.ALL, tape);
+      ledger.enter(Phase.LOSS);
+      withGradient(scope, batch);
+      ledger.enter(Phase.BACKWARD);
+      backward(block, recompute, tape);
+    }
+  }
+
+  /** Mirrors {@code HeldOutLoss.of}. */
+  void evaluate(Workload.Batch batch) {
+    if (batch.tokens() == 0) {
+      return;
+    }
+    ledger.enter(Phase.EVALUATION);
+    DecoderBlockMemory block = new DecoderBlockMemory(workload, model, ledger, batch, false);
+    try (Ledger.Scope forward = ledger.scope()) {
+      forward(block, batch, forward, Kept.NOTHING, new ArrayDeque<>());
+      negativeLogLikelihoods(batch);
+    }
+  }
+
+  /** What a tape keeps of a block. */
+  private enum Kept {
+    ALL,
+    INPUTS,
+    NOTHING
+  }
+
+  private void forward(
+      DecoderBlockMemory block,
+      Workload.Batch batch,
+      Ledger.Scope forward,
+      Kept kept,
+      Deque<Ledger.Scope> tape) {
+    long tokens = batch.tokens();
+    long rotation = tokens * config.headSize() / 2 * element;
+    try (Ledger.Scope scope = ledger.scope()) {
+      scope.hold("positions and ids", tokens * Long.BYTES);
+      forward.within("rotations", rotation, rotation * Float.BYTES / element);
+      forward.within("rotations", rotation, rotation * Float.BYTES / element);
+      scope.hold("positions and ids", tokens * Long.BYTES);
+      Ledger.Scope first = ledger.scope();
+      Ledger.Allocation x =
+          first.release(
+              first.hold("tape: residual stream", tokens * config.hiddenSize() * element));
+      for (int layer = 0; layer < config.layers(); layer++) {
+        Ledger.Scope output = ledger.scope();
+        Ledger.Scope record = ledger.scope();
+        if (kept == Kept.INPUTS) {
+          Ledger.Scope input = ledger.scope();
+          input.view(x);
+          tape.push(input);
+        }
+        x = output.release(block.forward(output, x, record, layer));
+        if (kept == Kept.ALL) {
+          tape.push(record);
+        } else {
+          record.close();
+        }
+      }
+      forward.own(x);
+    }
+  }
+
+  /** The gradient to the hidden states stays until the end, since the caller owns it. */
+  private void backward(DecoderBlockMemory block, boolean recompute, Deque<Ledger.Scope> tape) {
+    Ledger.Scope current = ledger.scope();
+    for (int layer = config.layers() - 1; layer >= 0; layer--) {
+      Ledger.Scope next = ledger.scope();
+      Ledger.Scope popped = tape.pop();
+      try (Ledger.Scope _ = recompute ? again(block, popped, layer) : popped) {
+        block.backward(next, layer);
+      }
+      current.close();
+      current = next;
+    }
+    current.close();
+  }
+
+  /** Mirrors {@code DecoderModel.again}: the forward pass of a block whose input was kept. */
+  private Ledger.Scope again(DecoderBlockMemory block, Ledger.Scope input, int layer) {
+    Ledger.Scope saved = ledger.scope();
+    try (Ledger.Scope output = ledger.scope()) {
+      block.forward(output, input.release(input.first()), saved, layer);
+    }
+    return saved;
+  }
+
+  /** Mirrors {@code CausalCrossEntropy.withGradient}. */
+  private void withGradient(Ledger.Scope scope, Workload.Batch batch) {
+    long tokens = batch.tokens();
+    long rows = batch.supervised();
+    long selected = rows * config.hiddenSize() * element;
+    long wide = rows * config.hiddenSize() * Float.BYTES;
+    try (Ledger.Scope temporary = ledger.scope()) {
+      selected(temporary, rows);
+      temporary.within("hidden states at labels", rows * Float.BYTES + selected, logitsChunk(rows));
+      temporary.within("gradients in F32", wide, 2 * wide);
+      scope.within(
+          "gradients",
+          tokens * config.hiddenSize() * element,
+          workload.type() == ElementType.BF16 ? selected : 0);
+    }
+  }
+
+  private void selected(Ledger.Scope scope, long rows) {
+    long selected = rows * config.hiddenSize() * element;
+    long wide =
+        workload.type() == ElementType.BF16
+            ? 2 * rows * config.hiddenSize() * Float.BYTES - selected
+            : 0;
+    scope.hold("labels", rows * Long.BYTES);
+    scope.hold("hidden states at labels", selected);
+    scope.within("hidden states at labels", selected, wide);
+    scope.hold("hidden states at labels", rows * Float.BYTES);
+    scope.hold("labels", rows * Long.BYTES);
+  }
+
+  private void negativeLogLikelihoods(Workload.Batch batch) {
+    long rows = batch.supervised();
+    try (Ledger.Scope scope = ledger.scope()) {
+      selected(scope, rows);
+      scope.within("losses", rows * Float.BYTES, logitsChunk(rows));
+    }
+  }
+
+  /** Logits of a chunk of rows; of a tile of it, probabilities in fp32 and what softmax needs. */
+  private long logitsChunk(long rows) {
+    long vocabulary = config.vocabularySize();
+    long chunk = Math.min(rows, Tiles.logitRows(workload.type(), vocabulary));
+    long tile = Math.min(chunk, Tiles.probabilityRows(vocabulary));
+    return chunk * vocabulary * element + tile * vocabulary * 3 * Float.BYTES;
+  }
+
+  /** The kernels {@code norm} and {@code adamw}. */
+  void update() {
+    ledger.enter(Phase.OPTIMIZER);
+    long size = model.adapterSize();
+    ledger.run("norm", size * (Float.BYTES + Double.BYTES));
+    ledger.run("the optimizer", 3 * size * Float.BYTES);
+  }
+}

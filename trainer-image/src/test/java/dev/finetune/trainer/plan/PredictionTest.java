@@ -1,0 +1,145 @@
+package dev.finetune.trainer.plan;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.finetune.api.spec.Optimizer;
+import dev.finetune.api.spec.Quantization;
+import dev.finetune.api.spec.QuantizationType;
+import dev.finetune.api.spec.Schedule;
+import dev.finetune.api.spec.Training;
+import dev.finetune.trainer.basemodel.ModelConfig;
+import dev.finetune.trainer.data.Example;
+import dev.finetune.trainer.engine.ElementType;
+import dev.finetune.trainer.engine.Engine;
+import dev.finetune.trainer.engine.Kernels;
+import dev.finetune.trainer.goldens.RandomModel;
+import dev.finetune.trainer.goldens.TestEngine;
+import dev.finetune.trainer.lora.AdapterShape;
+import dev.finetune.trainer.lora.LoraAdapter;
+import dev.finetune.trainer.model.DecoderModel;
+import dev.finetune.trainer.optim.LearningRate;
+import dev.finetune.trainer.train.AdapterTrainer;
+import java.util.ArrayList;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** The plan against what the engine counts, to the byte. */
+class PredictionTest {
+  private static final int WHOLE = 1 << 20;
+
+  /** A run of one micro-batch. */
+  record Case(
+      String name,
+      ModelConfig config,
+      @Nullable Quantization quantization,
+      ElementType type,
+      int rank,
+      double dropout,
+      boolean recompute,
+      int... lengths) {
+    @Override
+    public String toString() {
+      return name;
+    }
+  }
+
+  static List<Case> cases() {
+    Quantization plain = new Quantization(QuantizationType.NF4, 64, false);
+    Quantization nested = new Quantization(QuantizationType.NF4, 64, true);
+    Quantization wide = new Quantization(QuantizationType.NF4, 256, true);
+    ModelConfig grouped = RandomModel.config(3, 4, 2, 6);
+    ModelConfig flat = RandomModel.config(2, 3, 3, 8);
+    ModelConfig larger = RandomModel.config(2, 4, 1, 32);
+    List<Case> cases = new ArrayList<>();
+    for (ElementType type : List.of(ElementType.F32, ElementType.BF16)) {
+      for (boolean recompute : new boolean[] {false, true}) {
+        String mode = type + (recompute ? ", recomputed" : "");
+        cases.add(new Case("LoRA " + mode, grouped, null, type, 4, 0, recompute, 17, 5));
+        cases.add(
+            new Case("sequences of one token " + mode, flat, null, type, 3, 0, recompute, 1, 2, 1));
+        cases.add(new Case("two tokens " + mode, flat, null, type, 3, 0, recompute, 2));
+        cases.add(new Case("rank 1 " + mode, flat, null, type, 1, 0, recompute, 300));
+        cases.add(new Case("NF4 " + mode, grouped, plain, type, 4, 0, recompute, 31, 2));
+        cases.add(new Case("NF4, nested " + mode, grouped, nested, type, 7, 0, recompute, 9, 9));
+        cases.add(new Case("few tokens " + mode, larger, wide, type, 8, 0, recompute, 3));
+        cases.add(new Case("many " + mode, larger, wide, type, 8, 0, recompute, 200, 90, 1));
+        cases.add(new Case("dropout " + mode, larger, nested, type, 8, 0.1, recompute, 64, 3));
+        cases.add(new Case("dropout LoRA " + mode, grouped, null, type, 8, 0.1, recompute, 64));
+      }
+    }
+    return cases;
+  }
+
+  @ParameterizedTest
+  @MethodSource("cases")
+  void predictsTheTensorsOfEachPartOfARun(Case run) {
+    Kernels kernels = TestEngine.kernels(run.type());
+    Engine engine = TestEngine.engine();
+    List<Example> examples = RandomModel.examples(run.config().vocabularySize(), 9, run.lengths());
+    long before = engine.liveBytes();
+    engine.resetPeakBytes();
+    try (DecoderModel model = RandomModel.load(kernels, run.config(), run.quantization(), 3);
+        LoraAdapter adapter = new LoraAdapter(kernels, model.linears(), run.rank(), 8);
+        AdapterTrainer trainer = trainer(kernels, model, adapter, run)) {
+      List<PhasePeak> phases = predicted(run, model, examples);
+      assertThat(engine.liveBytes() - before).as("kept").isEqualTo(peak(phases, Phase.LOADING));
+      trainer.evaluate(examples, () -> false);
+      engine.resetPeakBytes();
+      trainer.evaluate(examples, () -> false);
+      assertThat(engine.peakBytes() - before)
+          .as("evaluation")
+          .isEqualTo(peak(phases, Phase.EVALUATION));
+      trainer.step(1, examples, () -> false);
+      engine.resetPeakBytes();
+      trainer.step(2, examples, () -> false);
+      long step =
+          Math.max(
+              peak(phases, Phase.FORWARD),
+              Math.max(peak(phases, Phase.LOSS), peak(phases, Phase.BACKWARD)));
+      assertThat(engine.peakBytes() - before).as("step").isEqualTo(step);
+    }
+    assertThat(engine.liveBytes()).isEqualTo(before);
+  }
+
+  private static AdapterTrainer trainer(
+      Kernels kernels, DecoderModel model, LoraAdapter adapter, Case run) {
+    return new AdapterTrainer(
+        kernels,
+        model,
+        adapter,
+        Training.defaults(),
+        new AdapterTrainer.Settings(
+            run.dropout(),
+            WHOLE,
+            new LearningRate(Schedule.CONSTANT, 1e-3, 0, 10),
+            run.recompute()));
+  }
+
+  private static List<PhasePeak> predicted(Case run, DecoderModel model, List<Example> examples) {
+    Workload workload =
+        new Workload(
+            run.config(),
+            run.quantization(),
+            run.type(),
+            AdapterShape.of(model.linears(), run.rank(), 8),
+            run.dropout(),
+            Optimizer.ADAM_W,
+            false);
+    List<Workload.Batch> batches =
+        List.of(
+            new Workload.Batch(
+                examples.stream().map(example -> example.inputIds().length).toList(),
+                examples.stream().mapToInt(Example::supervisedTokens).sum()));
+    return new Prediction(workload).phases(batches, batches, run.recompute());
+  }
+
+  private static long peak(List<PhasePeak> phases, Phase phase) {
+    return phases.stream()
+        .filter(peak -> peak.phase() == phase)
+        .mapToLong(PhasePeak::tensorBytes)
+        .findFirst()
+        .orElseThrow();
+  }
+}
