@@ -29,6 +29,14 @@ record Measurement(
   }
 
   /**
+   * The end of a phase.
+   *
+   * @param seconds since the process was started
+   * @param cpuSeconds processor seconds that it has used
+   */
+  record Phase(double seconds, double cpuSeconds) {}
+
+  /**
    * What a process measured. A step is forward, backward, clipping and the optimizer's update.
    *
    * @param threads threads within an operation
@@ -45,7 +53,7 @@ record Measurement(
    * @param tokensPerStep tokens of each step, padding not counted
    * @param flopsPerStep floating-point operations that the products of each step need, or null
    * @param rowsDigest digest of the token ids and labels, in order
-   * @param phases seconds from the start of the process to the end of each phase, or null
+   * @param phases end of each phase up to the first update, or null
    * @param versions of what computed
    */
   record Result(
@@ -62,6 +70,6 @@ record Measurement(
       List<Integer> tokensPerStep,
       @Nullable List<Double> flopsPerStep,
       String rowsDigest,
-      @Nullable Map<String, Double> phases,
+      @Nullable Map<String, Phase> phases,
       Map<String, String> versions) {}
 }

@@ -4,6 +4,7 @@ import dev.finetune.bench.Measurement.Result;
 import dev.finetune.bench.Measurement.Side;
 import java.io.IOException;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -229,26 +230,40 @@ final class ResultTable {
 
   private void start() {
     say("\n## To the first update, ours\n");
-    say("Seconds of each phase, in order.\n");
+    say("Seconds of each phase in order, and the processor seconds of all threads in it.\n");
     row("configuration", "phases");
     rule(2);
     for (String name : results.configurations()) {
-      Map<String, Double> phases = results.first(name, Side.OURS).map(Result::phases).orElse(null);
-      if (phases == null) {
-        continue;
+      Map<String, Measurement.Phase> phases =
+          results.first(name, Side.OURS).map(Result::phases).orElse(null);
+      if (phases != null) {
+        row(name, text(phases));
       }
-      List<String> parts = new ArrayList<>();
-      double before = 0;
-      for (Map.Entry<String, Double> phase : inOrder(phases)) {
-        parts.add(phase.getKey() + " " + number("%.2f", phase.getValue() - before));
-        before = phase.getValue();
-      }
-      row(name, String.join(", ", parts));
     }
   }
 
-  private static List<Map.Entry<String, Double>> inOrder(Map<String, Double> phases) {
-    return phases.entrySet().stream().sorted(Map.Entry.comparingByValue()).toList();
+  private static String text(Map<String, Measurement.Phase> phases) {
+    List<String> parts = new ArrayList<>();
+    Measurement.Phase before = new Measurement.Phase(0, 0);
+    for (Map.Entry<String, Measurement.Phase> entry : inOrder(phases)) {
+      Measurement.Phase phase = entry.getValue();
+      parts.add(
+          String.format(
+              Locale.ROOT,
+              "%s %.2f (%.2f)",
+              entry.getKey(),
+              phase.seconds() - before.seconds(),
+              phase.cpuSeconds() - before.cpuSeconds()));
+      before = phase;
+    }
+    return String.join(", ", parts);
+  }
+
+  private static List<Map.Entry<String, Measurement.Phase>> inOrder(
+      Map<String, Measurement.Phase> phases) {
+    return phases.entrySet().stream()
+        .sorted(Comparator.comparingDouble(entry -> entry.getValue().seconds()))
+        .toList();
   }
 
   private static String list(String format, List<Double> values) {

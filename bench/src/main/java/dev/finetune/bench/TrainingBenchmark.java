@@ -38,7 +38,7 @@ final class TrainingBenchmark {
 
   private final Configuration configuration;
   private final Settings settings;
-  private final Map<String, Double> phases = new LinkedHashMap<>();
+  private final Map<String, Measurement.Phase> phases = new LinkedHashMap<>();
   private final List<StepResult> results = new ArrayList<>();
   private final List<Double> seconds = new ArrayList<>();
   private final List<Double> flops = new ArrayList<>();
@@ -128,7 +128,8 @@ final class TrainingBenchmark {
   }
 
   private void endOf(String phase) throws IOException {
-    phases.put(phase, ProcessMeter.secondsSinceStart());
+    phases.put(
+        phase, new Measurement.Phase(ProcessMeter.secondsSinceStart(), ProcessMeter.cpuSeconds()));
   }
 
   private double measured(List<? extends Number> values) {

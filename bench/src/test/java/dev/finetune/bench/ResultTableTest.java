@@ -26,6 +26,7 @@ class ResultTableTest {
     assertThat(page)
         .contains("| lora-fp32-1x512 | 200.0 | 100.0 | 2.00 | 150.0 | 75.0 | 1000 | 4000 | 0.25 |")
         .contains("| 3 + 2 |")
+        .contains("| lora-fp32-1x512 | jvm 0.50 (0.25), model 1.00 (2.00) |")
         .contains("commit 0123456789ab\n")
         .doesNotContain("Without a result");
   }
@@ -119,7 +120,7 @@ class ResultTableTest {
         List.of(512, 512),
         List.of(1e12, 0.5 * 512e9),
         digest,
-        Map.of("jvm", 0.5, "model", 1.5),
+        Map.of("model", new Measurement.Phase(1.5, 2.25), "jvm", new Measurement.Phase(0.5, 0.25)),
         Map.of("java", "25"));
   }
 }
