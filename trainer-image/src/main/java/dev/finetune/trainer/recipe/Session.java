@@ -112,7 +112,10 @@ record Session(
             adapter,
             spec.training(),
             new AdapterTrainer.Settings(
-                spec.adapter().dropout(), record.tokenBudget(), rate(spec.training(), plan)));
+                spec.adapter().dropout(),
+                record.tokenBudget(),
+                rate(spec.training(), plan),
+                spec.adapter().loraPlusRatio()));
     return new Session(
         engine,
         model,

@@ -5,15 +5,20 @@ import dev.finetune.trainer.data.Example;
 import dev.finetune.trainer.engine.Kernels;
 import dev.finetune.trainer.engine.Scope;
 import dev.finetune.trainer.failure.Diverged;
+import dev.finetune.trainer.failure.UnreadableData;
 import dev.finetune.trainer.lora.DropoutMasks;
 import dev.finetune.trainer.lora.LoraAdapter;
 import dev.finetune.trainer.loss.CausalCrossEntropy;
 import dev.finetune.trainer.model.DecoderModel;
 import dev.finetune.trainer.model.MicroBatch;
 import dev.finetune.trainer.model.Tape;
-import dev.finetune.trainer.optim.AdamW;
 import dev.finetune.trainer.optim.GradientClip;
 import dev.finetune.trainer.optim.LearningRate;
+import dev.finetune.trainer.optim.Optimizer;
+import dev.finetune.trainer.optim.ParameterLayout;
+import dev.finetune.trainer.optim.Plateau;
+import dev.finetune.trainer.optim.StateSource;
+import dev.finetune.trainer.optim.StateTensor;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalDouble;
@@ -23,7 +28,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Trains an adapter, an optimizer step at a time. A step is a function of the adapter, the
- * optimizer's moments, the step's number and its examples, and of nothing else.
+ * optimizer's state, the step's number and its examples, and, where the rate follows the held-out
+ * loss, of the plateau; and of nothing else.
  */
 public final class AdapterTrainer implements AutoCloseable {
   private final Kernels kernels;
@@ -31,8 +37,9 @@ public final class AdapterTrainer implements AutoCloseable {
   private final LoraAdapter adapter;
   private final Training training;
   private final Settings settings;
-  private final AdamW optimizer;
+  private final Optimizer optimizer;
   private final CausalCrossEntropy loss;
+  private @Nullable Plateau plateau;
 
   /**
    * What a run has resolved.
@@ -40,8 +47,15 @@ public final class AdapterTrainer implements AutoCloseable {
    * @param dropout probability of dropping an input of the adapter
    * @param tokenBudget most tokens of a micro-batch
    * @param learningRate rate of each step
+   * @param loraPlusRatio rate of B as a multiple of that of A
    */
-  public record Settings(double dropout, int tokenBudget, LearningRate learningRate) {}
+  public record Settings(
+      double dropout, int tokenBudget, LearningRate learningRate, double loraPlusRatio) {
+    /** Makes settings with one rate for all. */
+    public Settings(double dropout, int tokenBudget, LearningRate learningRate) {
+      this(dropout, tokenBudget, learningRate, 1);
+    }
+  }
 
   /** Makes one; model and adapter stay the caller's. */
   public AdapterTrainer(
@@ -55,7 +69,11 @@ public final class AdapterTrainer implements AutoCloseable {
     this.adapter = adapter;
     this.training = training;
     this.settings = settings;
-    this.optimizer = new AdamW(kernels, adapter.parameters().elements(), training.weightDecay());
+    ParameterLayout layout =
+        new ParameterLayout(
+            adapter.sections(), adapter.parameters().elements(), settings.loraPlusRatio());
+    this.optimizer = Optimizer.of(kernels, layout, training);
+    this.plateau = settings.learningRate().plateau();
     this.loss =
         new CausalCrossEntropy(
             kernels, model.norm(), model.config().rmsNormEpsilon(), model.head());
@@ -88,7 +106,7 @@ public final class AdapterTrainer implements AutoCloseable {
     if (!Double.isFinite(norm)) {
       throw new Diverged("step %d: the gradient of %s is not finite".formatted(step, culprit()));
     }
-    double rate = settings.learningRate().at(step - 1);
+    double rate = settings.learningRate().at(step - 1, plateau);
     double clip = GradientClip.factor(norm, training.maxGradientNorm());
     optimizer.update(adapter.parameters(), adapter.gradients(), rate, step, clip);
     adapter.parametersChanged();
@@ -152,17 +170,36 @@ public final class AdapterTrainer implements AutoCloseable {
     return HeldOutLoss.of(kernels, model, adapter, examples, settings.tokenBudget(), stop);
   }
 
-  /** Returns the optimizer's moments. */
-  public Moments moments() {
-    return new Moments(optimizer.firstMoment(), optimizer.secondMoment());
+  /** Takes in a held-out loss that was measured between steps; the rate may follow it. */
+  public void observe(double heldOutLoss) {
+    if (plateau != null) {
+      plateau = plateau.after(heldOutLoss, settings.learningRate().options());
+    }
   }
 
-  /** The optimizer's flat moments, laid out as the adapter's parameters. */
-  public record Moments(float[] first, float[] second) {}
+  /** Returns what the rate follows, or null if it is a function of the step. */
+  public @Nullable Plateau plateau() {
+    return plateau;
+  }
 
-  /** Overwrites the optimizer's moments. */
-  public void setMoments(Moments moments) {
-    optimizer.setMoments(moments.first(), moments.second());
+  /** Returns a copy of the optimizer's state. */
+  public List<StateTensor> optimizerState() {
+    return optimizer.state();
+  }
+
+  /**
+   * Overwrites what steps depend on besides the adapter.
+   *
+   * @param state the optimizer's state
+   * @param saved what the rate followed, or null if it is a function of the step
+   */
+  public void restore(StateSource state, @Nullable Plateau saved) {
+    if ((saved == null) != (plateau == null)) {
+      throw new UnreadableData(
+          "the state of the run is of another schedule than " + training.schedule());
+    }
+    optimizer.restore(state);
+    plateau = saved;
   }
 
   @Override
