@@ -18,11 +18,7 @@ final class FlatState {
   record Part(String name, long start, long[] shape) {
     /** Returns a part of as many elements as a section has. */
     static Part like(ParameterSection section, String name, long start) {
-      long[] shape =
-          ParameterLayout.isVector(section)
-              ? new long[] {section.rows()}
-              : new long[] {section.rows(), section.columns()};
-      return new Part(section.name() + "." + name, start, shape);
+      return new Part(section.name() + "." + name, start, section.shape());
     }
 
     long elements() {

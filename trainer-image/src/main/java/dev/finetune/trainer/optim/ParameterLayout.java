@@ -44,9 +44,7 @@ public record ParameterLayout(List<ParameterSection> sections, long size, double
 
   /** Returns whether a section has one dimension only; A and B are matrices at rank 1 too. */
   static boolean isVector(ParameterSection section) {
-    return section.columns() == 1
-        && section.kind() != ParameterSection.Kind.A
-        && section.kind() != ParameterSection.Kind.B;
+    return section.shape().length == 1;
   }
 
   /**

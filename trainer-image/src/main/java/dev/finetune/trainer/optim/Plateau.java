@@ -5,7 +5,9 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * What {@code reduceOnPlateau} remembers from one evaluation to the next; the rules are those of
- * torch's {@code ReduceLROnPlateau} with mode {@code min} and a relative threshold.
+ * torch's {@code ReduceLROnPlateau} with mode {@code min} and a relative threshold. Under LoRA+ the
+ * rate of B stays the same multiple of this one, where torch would reduce it down to the least rate
+ * by itself.
  *
  * @param learningRate the rate of the next steps, without warm-up
  * @param best least held-out loss so far, null before the first evaluation
