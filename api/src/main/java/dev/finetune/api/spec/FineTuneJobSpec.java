@@ -98,6 +98,11 @@ import org.jspecify.annotations.Nullable;
         "has(self.runId) ? has(oldSelf.runId) && self.runId == oldSelf.runId : !has(oldSelf.runId)",
     message = Immutable.JOB,
     fieldPath = ".runId")
+@ValidationRule(
+    value =
+        "!has(self.training) || !has(self.training.evalEverySteps) || has(self.dataset.eval) || has(self.dataset.evalFraction) && double(self.dataset.evalFraction) > 0.0",
+    message = EitherOr.HELD_OUT,
+    fieldPath = ".training.evalEverySteps")
 public record FineTuneJobSpec(
     @JsonPropertyDescription("What the model is trained to do: CausalLM. Default CausalLM.")
         @Default("CausalLM")

@@ -13,11 +13,13 @@ public record ScheduleOptions(
         @Max(1000)
         @Nullable Double cycles,
     @JsonPropertyDescription(
-            "cosineWithMinLr, warmupStableDecay: least rate as a share of the peak, 0 to 1. Default 0.1 and 0.")
+            "cosineWithMinLr, warmupStableDecay: least rate as a share of the peak, 0 to 1; the warm-up of warmupStableDecay begins there too. Default 0.1 and 0.")
         @Min(0)
         @Max(1)
         @Nullable Double minLearningRateRatio,
-    @JsonPropertyDescription("polynomial: rate at the end. Default 1e-7.") @Min(0) @Max(1)
+    @JsonPropertyDescription("polynomial: rate at the end, below learningRate. Default 1e-7.")
+        @Min(0)
+        @Max(1)
         @Nullable Double endLearningRate,
     @JsonPropertyDescription("polynomial: exponent. Default 1.")
         @Min(value = 0, inclusive = false)
@@ -29,7 +31,7 @@ public record ScheduleOptions(
         @Max(10000000)
         @Nullable Integer timescale,
     @JsonPropertyDescription(
-            "warmupStableDecay: optimizer steps of the fall at the end. Default a tenth of the run, rounded up.")
+            "warmupStableDecay: optimizer steps of the fall at the end, at most those after the warm-up. Default a tenth of the run, rounded up.")
         @Min(1)
         @Max(10000000)
         @Nullable Integer decaySteps,
@@ -60,4 +62,16 @@ public record ScheduleOptions(
         @Max(10000)
         @Nullable Integer cooldown,
     @JsonPropertyDescription("reduceOnPlateau: least rate. Default 0.") @Min(0) @Max(1)
-        @Nullable Double minLearningRate) {}
+        @Nullable Double minLearningRate) {
+  /** Rate at which a polynomial ends unless another one is set. */
+  public static final double END_LEARNING_RATE = 1e-7;
+
+  private static final ScheduleOptions NONE =
+      new ScheduleOptions(
+          null, null, null, null, null, null, null, null, null, null, null, null, null);
+
+  /** Returns options of which none is set. */
+  public static ScheduleOptions none() {
+    return NONE;
+  }
+}

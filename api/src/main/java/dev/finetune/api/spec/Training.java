@@ -18,13 +18,58 @@ import org.jspecify.annotations.Nullable;
     fieldPath = ".warmupRatio")
 @ValidationRule(
     value =
-        "!has(self.schedule) || self.schedule != 'constant' || (!has(self.warmupSteps) || self.warmupSteps == 0) && (!has(self.warmupRatio) || self.warmupRatio == 0)",
+        "!has(self.schedule) || self.schedule != 'constant' || (!has(self.warmupSteps) || self.warmupSteps == 0) && (!has(self.warmupRatio) || double(self.warmupRatio) == 0.0)",
     message = EitherOr.CONSTANT,
     fieldPath = ".schedule")
 @ValidationRule(
     value = "!has(self.schedule) || self.schedule != 'reduceOnPlateau' || has(self.evalEverySteps)",
     message = EitherOr.PLATEAU,
     fieldPath = ".evalEverySteps")
+@ValidationRule(
+    value =
+        "!has(self.scheduleOptions) || !has(self.scheduleOptions.cycles) || has(self.schedule) && self.schedule in ['cosine', 'cosineWithRestarts', 'cosineWithMinLr']",
+    message = EitherOr.CYCLES,
+    fieldPath = ".scheduleOptions")
+@ValidationRule(
+    value =
+        "!has(self.scheduleOptions) || !has(self.scheduleOptions.minLearningRateRatio) || has(self.schedule) && self.schedule in ['cosineWithMinLr', 'warmupStableDecay']",
+    message = EitherOr.LEAST_RATIO,
+    fieldPath = ".scheduleOptions")
+@ValidationRule(
+    value =
+        "!has(self.scheduleOptions) || (!has(self.scheduleOptions.endLearningRate) && !has(self.scheduleOptions.power)) || has(self.schedule) && self.schedule == 'polynomial'",
+    message = EitherOr.POLYNOMIAL,
+    fieldPath = ".scheduleOptions")
+@ValidationRule(
+    value =
+        "!has(self.scheduleOptions) || !has(self.scheduleOptions.timescale) || has(self.schedule) && self.schedule == 'inverseSqrt'",
+    message = EitherOr.TIMESCALE,
+    fieldPath = ".scheduleOptions")
+@ValidationRule(
+    value =
+        "!has(self.scheduleOptions) || (!has(self.scheduleOptions.decaySteps) && !has(self.scheduleOptions.decayShape) && !has(self.scheduleOptions.warmupShape)) || has(self.schedule) && self.schedule == 'warmupStableDecay'",
+    message = EitherOr.STABLE_DECAY,
+    fieldPath = ".scheduleOptions")
+@ValidationRule(
+    value =
+        "!has(self.scheduleOptions) || (!has(self.scheduleOptions.factor) && !has(self.scheduleOptions.patience) && !has(self.scheduleOptions.threshold) && !has(self.scheduleOptions.cooldown) && !has(self.scheduleOptions.minLearningRate)) || has(self.schedule) && self.schedule == 'reduceOnPlateau'",
+    message = EitherOr.PLATEAU_OPTIONS,
+    fieldPath = ".scheduleOptions")
+@ValidationRule(
+    value =
+        "!has(self.schedule) || self.schedule != 'polynomial' || double(has(self.scheduleOptions) && has(self.scheduleOptions.endLearningRate) ? self.scheduleOptions.endLearningRate : 0.0000001) < double(self.learningRate)",
+    message = EitherOr.END_RATE,
+    fieldPath = ".scheduleOptions.endLearningRate")
+@ValidationRule(
+    value =
+        "!has(self.optimizerOptions) || (!has(self.optimizerOptions.beta1) && !has(self.optimizerOptions.beta2) && !has(self.optimizerOptions.epsilon)) || !has(self.optimizer) || self.optimizer in ['AdamW', 'AdamW8bit']",
+    message = EitherOr.ADAM,
+    fieldPath = ".optimizerOptions")
+@ValidationRule(
+    value =
+        "!has(self.optimizerOptions) || !has(self.optimizerOptions.momentum) || has(self.optimizer) && self.optimizer == 'SGD'",
+    message = EitherOr.MOMENTUM,
+    fieldPath = ".optimizerOptions")
 public record Training(
     @JsonPropertyDescription(
             "Passes over the training rows. Default 1. Not together with maxSteps.")

@@ -105,7 +105,7 @@ class SpecHashTest {
             "training={schedule: cosineWithMinLr, scheduleOptions: {minLearningRateRatio: 0.2}}",
             "training={labelSmoothing: 0.1}",
             "training={neftuneNoiseAlpha: 5}",
-            "training={evalEverySteps: 10}",
+            "dataset={train: s3://d/train.jsonl, evalFraction: 0.1}&training={evalEverySteps: 10}",
             "adapter={variant: DoRA}",
             "adapter={init: pissa}",
             "adapter={layersToTransform: [0]}",
@@ -128,15 +128,17 @@ class SpecHashTest {
     assertThat(hash("runId=" + first)).isNotEqualTo(hash("runId=" + second));
   }
 
-  /** Returns the hash of the smallest job with one field of the spec replaced. */
+  /** Returns the hash of the smallest job with fields of the spec replaced, {@code &} between. */
   private static String hash(String change) {
     Map<String, String> fields = new LinkedHashMap<>();
     fields.put("model", "{uri: s3://m/base}");
     fields.put("dataset", "{train: s3://d/train.jsonl}");
     fields.put("storage", "{uri: s3://finetune/runs}");
     if (!change.isEmpty()) {
-      String[] parts = change.split("=", 2);
-      fields.put(parts[0], parts[1]);
+      for (String field : change.split("&")) {
+        String[] parts = field.split("=", 2);
+        fields.put(parts[0], parts[1]);
+      }
     }
     StringBuilder yaml =
         new StringBuilder("apiVersion: finetune.dev/v1alpha1\nkind: FineTuneJob\n")

@@ -114,6 +114,7 @@ class SpecRulesTest {
         Arrays.stream(
                 FineTuneJobSpec.class.getAnnotationsByType(
                     io.fabric8.generator.annotation.ValidationRule.class))
+            .filter(Bounds::isTransition)
             .map(rule -> rule.fieldPath().substring(1))
             .toList();
     List<String> fields =

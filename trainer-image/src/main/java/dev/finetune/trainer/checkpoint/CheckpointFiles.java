@@ -4,26 +4,28 @@ import dev.finetune.api.run.RunJson;
 import dev.finetune.trainer.failure.StorageUnreachable;
 import dev.finetune.trainer.failure.UnreadableData;
 import dev.finetune.trainer.lora.LoraAdapter;
+import dev.finetune.trainer.optim.StateSource;
+import dev.finetune.trainer.optim.StateTensor;
 import dev.finetune.trainer.train.AdapterTrainer;
+import dev.finetune.trainer.weights.ElementType;
 import dev.finetune.trainer.weights.SafetensorsReader;
 import dev.finetune.trainer.weights.SafetensorsWriter;
 import java.io.IOException;
-import java.nio.FloatBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 
 /**
- * The files of a checkpoint: the adapter as PEFT would load it, the optimizer's moments, and the
- * state. Reading them back gives the same bits.
+ * The files of a checkpoint: the adapter as PEFT would load it, the optimizer's state, and the
+ * state of the run. Reading them back gives the same bits.
  */
 public final class CheckpointFiles {
   private static final String OPTIMIZER = "optimizer.safetensors";
   private static final String STATE = "state.json";
   private static final int LARGEST_STATE = 1 << 16;
-  private static final String FIRST = "exp_avg";
-  private static final String SECOND = "exp_avg_sq";
 
   private CheckpointFiles() {}
 
@@ -49,7 +51,7 @@ public final class CheckpointFiles {
       }
       AdapterFiles.write(folder.resolve(AdapterFiles.WEIGHTS), adapter.tensors());
       Files.writeString(folder.resolve(AdapterFiles.CONFIG), adapterConfig);
-      writeMoments(folder.resolve(OPTIMIZER), trainer.moments());
+      writeOptimizer(folder.resolve(OPTIMIZER), trainer.optimizerState());
       Files.write(folder.resolve(STATE), RunJson.write(state));
       return files;
     } catch (IOException e) {
@@ -57,12 +59,16 @@ public final class CheckpointFiles {
     }
   }
 
-  private static void writeMoments(Path file, AdapterTrainer.Moments moments) {
-    long[] shape = {moments.first().length};
-    new SafetensorsWriter()
-        .add(FIRST, shape, FloatBuffer.wrap(moments.first()))
-        .add(SECOND, shape, FloatBuffer.wrap(moments.second()))
-        .write(file);
+  private static void writeOptimizer(Path file, List<StateTensor> state) {
+    SafetensorsWriter writer = new SafetensorsWriter();
+    for (StateTensor tensor : state) {
+      switch (tensor) {
+        case StateTensor.Floats floats ->
+            writer.add(floats.name(), floats.shape(), floats.values());
+        case StateTensor.Codes codes -> writer.add(codes.name(), codes.shape(), codes.values());
+      }
+    }
+    writer.write(file);
   }
 
   /**
@@ -72,31 +78,54 @@ public final class CheckpointFiles {
    */
   public static TrainingState restore(Path folder, LoraAdapter adapter, AdapterTrainer trainer) {
     adapter.setTensors(AdapterFiles.read(folder.resolve(AdapterFiles.WEIGHTS), adapter.tensors()));
+    TrainingState state = state(folder.resolve(STATE));
     Path optimizer = folder.resolve(OPTIMIZER);
     try (SafetensorsReader reader = SafetensorsReader.open(optimizer)) {
-      long expected = adapter.parameters().elements();
-      trainer.setMoments(
-          new AdapterTrainer.Moments(
-              moments(optimizer, reader, FIRST, expected),
-              moments(optimizer, reader, SECOND, expected)));
+      trainer.restore(new OptimizerFile(optimizer, reader), state.plateau());
     }
-    Path state = folder.resolve(STATE);
+    return state;
+  }
+
+  private static TrainingState state(Path file) {
     try {
-      if (Files.size(state) > LARGEST_STATE) {
-        throw new UnreadableData(state + ": must have at most " + LARGEST_STATE + " bytes");
+      if (Files.size(file) > LARGEST_STATE) {
+        throw new UnreadableData(file + ": must have at most " + LARGEST_STATE + " bytes");
       }
-      return RunJson.read(Files.readAllBytes(state), TrainingState.class);
+      return RunJson.read(Files.readAllBytes(file), TrainingState.class);
     } catch (IOException e) {
-      throw new UnreadableData(state + ": is not the state of a run: " + e.getMessage(), e);
+      throw new UnreadableData(file + ": is not the state of a run: " + e.getMessage(), e);
     }
   }
 
-  private static float[] moments(Path file, SafetensorsReader reader, String name, long expected) {
-    if (!reader.names().contains(name)
-        || reader.shape(name).length != 1
-        || reader.shape(name)[0] != expected) {
-      throw new UnreadableData(file + ": expected " + name + " with " + expected + " numbers");
+  /** The optimizer's state in a file; the shape is checked before anything is allocated. */
+  private record OptimizerFile(Path file, SafetensorsReader reader) implements StateSource {
+    @Override
+    public float[] floats(String name, long[] shape) {
+      check(name, shape, ElementType.F32);
+      return reader.readFloats(name);
     }
-    return reader.readFloats(name);
+
+    @Override
+    public byte[] codes(String name, long[] shape) {
+      check(name, shape, ElementType.U8);
+      return reader.readBytes(name);
+    }
+
+    private void check(String name, long[] shape, ElementType type) {
+      if (!reader.names().contains(name)) {
+        throw new UnreadableData(file + ": expected tensor '" + name + "', found none");
+      }
+      if (reader.type(name) != type || !Arrays.equals(reader.shape(name), shape)) {
+        throw new UnreadableData(
+            "%s: tensor '%s': expected %s %s, found %s %s"
+                .formatted(
+                    file,
+                    name,
+                    type,
+                    Arrays.toString(shape),
+                    reader.type(name),
+                    Arrays.toString(reader.shape(name))));
+      }
+    }
   }
 }

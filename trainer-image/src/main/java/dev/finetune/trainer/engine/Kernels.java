@@ -451,27 +451,193 @@ public final class Kernels {
   }
 
   /**
-   * One step of AdamW on flat {@code F32} tensors, in place: p, m and v change, g does not.
+   * Elements of the flat {@code F32} parameters and gradients of an adapter. Optimizers change the
+   * parameters in place and leave the gradients alone.
    *
-   * @param clip factor of the gradient
-   * @param decay factor of p before the step, {@code 1 - learning rate * weight decay}
-   * @param step {@code learning rate / (1 - beta1^t)}
-   * @param root {@code sqrt(1 - beta2^t)}
+   * @param start place of the first
+   * @param elements how many they are
    */
-  public void adamW(
-      Tensor p,
-      Tensor g,
-      Tensor m,
-      Tensor v,
-      double clip,
-      double decay,
-      double beta1,
-      double beta2,
-      double step,
-      double root,
-      double epsilon) {
+  public record Flat(Tensor parameters, Tensor gradients, long start, long elements) {}
+
+  /**
+   * One step of AdamW on the elements of {@code flat}. Nothing is allocated but, where gradients
+   * are clipped, {@link #Tiles.NUMBERS} numbers.
+   *
+   * @param m first moment, flat, {@code F32}
+   * @param v second moment, flat, {@code F32}
+   * @param state place of the elements' moments in m and v
+   */
+  public void adamW(Flat flat, Tensor m, Tensor v, long state, AdamStep step) {
+    long chunk = step.clip() == 1 ? Math.max(1, flat.elements()) : Tiles.NUMBERS;
     try (Scope scope = new Scope()) {
-      engine.call(scope, "adamw", p, g, m, v, clip, decay, beta1, beta2, step, root, epsilon);
+      engine.call(
+          scope,
+          "adamw",
+          flat.parameters(),
+          flat.gradients(),
+          m,
+          v,
+          flat.start(),
+          state,
+          flat.elements(),
+          chunk,
+          step.clip(),
+          step.learningRate(),
+          step.weightDecay(),
+          step.beta1(),
+          step.beta2(),
+          step.epsilon(),
+          step.step());
+    }
+  }
+
+  /** One step of gradient descent: the parameters lose rate times gradient and decayed self. */
+  public void sgd(Flat flat, double clip, double rate, double decay) {
+    try (Scope scope = new Scope()) {
+      engine.call(
+          scope,
+          "sgd",
+          flat.parameters(),
+          flat.gradients(),
+          flat.start(),
+          flat.elements(),
+          Tiles.NUMBERS,
+          clip,
+          rate,
+          decay);
+    }
+  }
+
+  /**
+   * One step of gradient descent with momentum.
+   *
+   * @param velocity laid out as the parameters
+   */
+  public void sgdWithMomentum(
+      Flat flat, Tensor velocity, double clip, double rate, double decay, double momentum) {
+    try (Scope scope = new Scope()) {
+      engine.call(
+          scope,
+          "sgd_momentum",
+          flat.parameters(),
+          flat.gradients(),
+          velocity,
+          flat.start(),
+          flat.elements(),
+          Tiles.NUMBERS,
+          clip,
+          rate,
+          decay,
+          momentum);
+    }
+  }
+
+  /**
+   * The numbers of one step of Adafactor.
+   *
+   * @param clip factor of the gradients
+   * @param beta share of the old mean squares
+   */
+  public record AdafactorStep(double clip, double learningRate, double weightDecay, double beta) {}
+
+  /**
+   * Mean squares of a matrix by row and by column, as parts of flat tensors.
+   *
+   * @param firstRow place of the first row's in {@code byRow}
+   * @param firstColumn place of the first column's in {@code byColumn}
+   */
+  public record Factored(
+      Tensor byRow, Tensor byColumn, long firstRow, long firstColumn, long rows, long columns) {}
+
+  /** One step of Adafactor on a matrix; two temporaries of its size are allocated. */
+  public void adafactor(Flat flat, Factored state, AdafactorStep step) {
+    try (Scope scope = new Scope()) {
+      engine.call(
+          scope,
+          "adafactor_matrix",
+          flat.parameters(),
+          flat.gradients(),
+          state.byRow(),
+          state.byColumn(),
+          flat.start(),
+          state.firstRow(),
+          state.firstColumn(),
+          state.rows(),
+          state.columns(),
+          step.clip(),
+          step.learningRate(),
+          step.weightDecay(),
+          step.beta(),
+          Math.sqrt(flat.elements()));
+    }
+  }
+
+  /** One step of Adafactor on a vector, whose mean squares begin at {@code first}. */
+  public void adafactor(Flat flat, Tensor squares, long first, AdafactorStep step) {
+    try (Scope scope = new Scope()) {
+      engine.call(
+          scope,
+          "adafactor_vector",
+          flat.parameters(),
+          flat.gradients(),
+          squares,
+          flat.start(),
+          first,
+          flat.elements(),
+          step.clip(),
+          step.learningRate(),
+          step.weightDecay(),
+          step.beta(),
+          Math.sqrt(flat.elements()));
+    }
+  }
+
+  /** A moment in 8 bits: codes (U8) and the scales of their blocks (F32), both flat. */
+  public record Coded(Tensor codes, Tensor scales) {}
+
+  /**
+   * Where the codes of some elements lie.
+   *
+   * @param size elements that share a scale; it divides their number
+   * @param firstCode place of the first code
+   * @param firstScale place of the first scale
+   */
+  public record Blocks(int size, long firstCode, long firstScale) {}
+
+  /** Values of the two maps, ascending, and the largest numbers that are rounded to each. */
+  public record DynamicMaps(
+      Tensor signed, Tensor signedLimits, Tensor unsigned, Tensor unsignedLimits) {}
+
+  /**
+   * One step of AdamW with moments of 8 bits, in chunks of about {@link #Tiles.NUMBERS} elements.
+   */
+  public void adamW8bit(
+      Flat flat, Coded first, Coded second, Blocks blocks, DynamicMaps maps, AdamStep step) {
+    Tensor[] tables = {maps.signed(), maps.signedLimits(), maps.unsigned(), maps.unsignedLimits()};
+    try (Scope scope = new Scope()) {
+      engine.call(
+          scope,
+          "adamw_8bit",
+          flat.parameters(),
+          flat.gradients(),
+          first.codes(),
+          first.scales(),
+          second.codes(),
+          second.scales(),
+          tables,
+          flat.start(),
+          flat.elements(),
+          blocks.size(),
+          blocks.firstCode(),
+          blocks.firstScale(),
+          Tiles.NUMBERS / blocks.size(),
+          step.clip(),
+          1 - step.learningRate() * step.weightDecay(),
+          step.beta1(),
+          step.beta2(),
+          step.learningRate() / (1 - Math.pow(step.beta1(), step.step())),
+          Math.sqrt(1 - Math.pow(step.beta2(), step.step())),
+          step.epsilon());
     }
   }
 }

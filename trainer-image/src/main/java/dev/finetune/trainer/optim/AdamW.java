@@ -1,73 +1,70 @@
 package dev.finetune.trainer.optim;
 
+import dev.finetune.trainer.engine.AdamStep;
 import dev.finetune.trainer.engine.Kernels;
 import dev.finetune.trainer.engine.Scope;
 import dev.finetune.trainer.engine.Tensor;
+import java.util.List;
+import java.util.stream.Stream;
 
 /**
- * Adam with decoupled weight decay over one flat tensor, in {@code F32}, as torch computes it.
+ * Adam with decoupled weight decay, as {@code torch.optim.AdamW} computes it.
  *
  * @see <a href="https://arxiv.org/abs/1711.05101">Decoupled weight decay regularization</a>
  */
-public final class AdamW implements AutoCloseable {
-  private static final double BETA1 = 0.9;
-  private static final double BETA2 = 0.999;
-  private static final double EPSILON = 1e-8;
+public final class AdamW implements Optimizer {
+  static final String FIRST = "exp_avg";
+  static final String SECOND = "exp_avg_sq";
 
   private final Kernels kernels;
-  private final double weightDecay;
+  private final AdamConstants constants;
+  private final List<ParameterLayout.Range> ranges;
   private final Scope scope = new Scope();
-  private final Tensor firstMoment;
-  private final Tensor secondMoment;
+  private final FlatState first;
+  private final FlatState second;
 
-  /**
-   * Makes one whose moments are zero.
-   *
-   * @param size number of parameters
-   */
-  public AdamW(Kernels kernels, long size, double weightDecay) {
+  /** Makes one whose moments are zero. */
+  public AdamW(Kernels kernels, ParameterLayout layout, AdamConstants constants) {
     this.kernels = kernels;
-    this.weightDecay = weightDecay;
-    this.firstMoment = kernels.engine().zeros(scope, size);
-    this.secondMoment = kernels.engine().zeros(scope, size);
+    this.constants = constants;
+    this.ranges = layout.ranges();
+    this.first = FlatState.like(kernels, scope, layout, FIRST);
+    this.second = FlatState.like(kernels, scope, layout, SECOND);
   }
 
-  /**
-   * Updates parameters in place.
-   *
-   * @param step optimizer step, from 1
-   * @param clip factor of the gradients, at most 1
-   */
+  @Override
   public void update(
       Tensor parameters, Tensor gradients, double learningRate, int step, double clip) {
-    kernels.adamW(
-        parameters,
-        gradients,
-        firstMoment,
-        secondMoment,
-        clip,
-        1 - learningRate * weightDecay,
-        BETA1,
-        BETA2,
-        learningRate / (1 - Math.pow(BETA1, step)),
-        Math.sqrt(1 - Math.pow(BETA2, step)),
-        EPSILON);
+    for (ParameterLayout.Range range : ranges) {
+      AdamStep numbers = constants.step(learningRate * range.factor(), step, clip);
+      kernels.adamW(
+          new Kernels.Flat(parameters, gradients, range.start(), range.elements()),
+          first.tensor(),
+          second.tensor(),
+          range.start(),
+          numbers);
+    }
   }
 
-  /** Returns the exponential averages of gradients. */
+  /** Returns the exponential averages of gradients, laid out as the parameters. */
   public float[] firstMoment() {
-    return firstMoment.toFloats();
+    return first.tensor().toFloats();
   }
 
-  /** Returns the exponential averages of squared gradients. */
+  /** Returns the exponential averages of squared gradients, laid out as the parameters. */
   public float[] secondMoment() {
-    return secondMoment.toFloats();
+    return second.tensor().toFloats();
   }
 
-  /** Overwrites both moments. */
-  public void setMoments(float[] first, float[] second) {
-    kernels.engine().set(firstMoment, first);
-    kernels.engine().set(secondMoment, second);
+  @Override
+  public List<StateTensor> state() {
+    return Stream.concat(first.save(), second.save()).toList();
+  }
+
+  @Override
+  public void restore(StateSource source) {
+    first.restore(source);
+    second.restore(source);
   }
 
   @Override

@@ -3,10 +3,11 @@ package dev.finetune.trainer.progress;
 import com.fasterxml.jackson.annotation.JsonPropertyOrder;
 import dev.finetune.api.run.RunJson;
 import dev.finetune.trainer.train.StepResult;
+import org.jspecify.annotations.Nullable;
 
 /**
- * The metrics of one optimizer step: one JSON line. All but the last two are equal to the bit in a
- * run that was interrupted and one that was not.
+ * The metrics of one optimizer step: one JSON line. All but speed and time are equal to the bit in
+ * a run that was interrupted and one that was not.
  *
  * @param step optimizer step, from 1
  * @param loss nats per supervised token
@@ -14,6 +15,7 @@ import dev.finetune.trainer.train.StepResult;
  * @param gradientNorm L2 norm before clipping
  * @param tokens tokens of the global batch
  * @param supervisedTokens tokens that were learned
+ * @param evalLoss held-out loss after the step, if it was measured
  * @param tokensPerSecond speed of the step
  * @param seconds time of the step
  */
@@ -24,6 +26,7 @@ import dev.finetune.trainer.train.StepResult;
   "gradientNorm",
   "tokens",
   "supervisedTokens",
+  "evalLoss",
   "tokensPerSecond",
   "seconds"
 })
@@ -34,6 +37,7 @@ public record Metrics(
     double gradientNorm,
     int tokens,
     int supervisedTokens,
+    @Nullable Double evalLoss,
     double tokensPerSecond,
     double seconds) {
   /** Returns the metrics of a step that took this long. */
@@ -45,7 +49,22 @@ public record Metrics(
         result.gradientNorm(),
         result.tokens(),
         result.supervisedTokens(),
+        null,
         result.tokens() / Math.max(seconds, 1e-9),
+        seconds);
+  }
+
+  /** Returns these metrics with the held-out loss that was measured after the step. */
+  public Metrics evaluated(double heldOutLoss) {
+    return new Metrics(
+        step,
+        loss,
+        learningRate,
+        gradientNorm,
+        tokens,
+        supervisedTokens,
+        heldOutLoss,
+        tokensPerSecond,
         seconds);
   }
 

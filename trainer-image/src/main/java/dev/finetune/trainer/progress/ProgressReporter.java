@@ -63,15 +63,23 @@ public final class ProgressReporter {
 
   /** Reports that the held-out loss is being measured. */
   public void evaluating() {
-    write(
-        with(
-            Progress.State.EVALUATING,
-            latest.step(),
-            latest.totalSteps(),
-            latest.loss(),
-            latest.evalLoss(),
-            latest.resumedFromStep(),
-            null));
+    write(evaluating(latest.step(), latest.loss()));
+  }
+
+  /** Reports that it is being measured after a step, if the last report is older than the pause. */
+  public void evaluating(Metrics metrics) {
+    writeInTime(evaluating(metrics.step(), metrics.loss()));
+  }
+
+  private Progress evaluating(int step, @Nullable Double loss) {
+    return with(
+        Progress.State.EVALUATING,
+        step,
+        latest.totalSteps(),
+        loss,
+        latest.evalLoss(),
+        latest.resumedFromStep(),
+        null);
   }
 
   /** Reports a step, if the last report is older than the pause. */
@@ -84,7 +92,7 @@ public final class ProgressReporter {
             metrics.step(),
             latest.totalSteps(),
             metrics.loss(),
-            latest.evalLoss(),
+            metrics.evalLoss() == null ? latest.evalLoss() : metrics.evalLoss(),
             speed.tokensPerSecond(),
             speed.utilization(),
             now.plus(speed.timeFor(latest.totalSteps() - metrics.step())),
@@ -93,11 +101,7 @@ public final class ProgressReporter {
             latest.resumedFromStep(),
             null,
             now);
-    if (written.plus(pause).isBefore(now)) {
-      write(progress);
-    } else {
-      latest = progress;
-    }
+    writeInTime(progress);
   }
 
   /** Reports the end of the attempt. */
@@ -136,6 +140,14 @@ public final class ProgressReporter {
         resumedFromStep,
         lastWord,
         clock.instant());
+  }
+
+  private void writeInTime(Progress progress) {
+    if (written.plus(pause).isBefore(clock.instant())) {
+      write(progress);
+    } else {
+      latest = progress;
+    }
   }
 
   private void write(Progress progress) {

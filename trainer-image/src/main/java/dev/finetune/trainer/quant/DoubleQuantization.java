@@ -1,7 +1,5 @@
 package dev.finetune.trainer.quant;
 
-import java.util.Arrays;
-
 /**
  * Quantization of the scales themselves, to 8 bits, as bitsandbytes does it.
  *
@@ -86,34 +84,12 @@ public final class DoubleQuantization {
   }
 
   /**
-   * Builds the signed dynamic map with 7 exponents: for each exponent, the midpoints of evenly
-   * spaced fractions from 0.1 to 1, of both signs; then 0 and 1. The lowest value is -1, which is
-   * what bitsandbytes' CPU kernel uses in place of the published -0.99297.
+   * Returns the signed dynamic map with -1 as its lowest value, which is what bitsandbytes' CPU
+   * kernel uses in place of the published -0.99297.
    */
   private static float[] dynamicMap() {
-    float[] map = new float[256];
-    int n = 0;
-    for (int i = 0; i < 7; i++) {
-      int intervals = 1 << i;
-      float scale = (float) Math.pow(10, i - 6);
-      for (int j = 0; j < intervals; j++) {
-        float mean = (fraction(j, intervals) + fraction(j + 1, intervals)) / 2;
-        map[n++] = scale * mean;
-        map[n++] = -(scale * mean);
-      }
-    }
-    map[n++] = 0;
-    map[n++] = 1;
-    Arrays.sort(map);
+    float[] map = DynamicMap.signed();
     map[0] = -1;
     return map;
-  }
-
-  /** Returns a point of {@code torch.linspace(0.1, 1)}, which counts from the nearer end. */
-  private static float fraction(int index, int intervals) {
-    float step = (1 - 0.1f) / intervals;
-    return index < (intervals + 1) / 2
-        ? Math.fma(step, index, 0.1f)
-        : Math.fma(-step, intervals - index, 1);
   }
 }

@@ -1,6 +1,7 @@
 package dev.finetune.trainer.recipe;
 
 import dev.finetune.api.spec.FineTuneJobSpec;
+import dev.finetune.api.spec.ScheduleOptions;
 import dev.finetune.api.spec.Training;
 import dev.finetune.trainer.adapter.AdapterConfig;
 import dev.finetune.trainer.adapter.AdapterSettings;
@@ -111,7 +112,11 @@ record Session(
             adapter,
             spec.training(),
             new AdapterTrainer.Settings(
-                spec.adapter().dropout(), record.tokenBudget(), rate(spec.training(), plan)));
+                spec.adapter().dropout(),
+                record.tokenBudget(),
+                rate(spec.training(), plan),
+                spec.adapter().loraPlusRatio(),
+                false));
     return new Session(
         engine,
         model,
@@ -134,11 +139,13 @@ record Session(
   }
 
   private static LearningRate rate(Training training, StepPlan plan) {
+    ScheduleOptions options = training.scheduleOptions();
     return new LearningRate(
         training.schedule(),
         training.learningRate(),
         plan.warmupSteps(training),
-        plan.totalSteps());
+        plan.totalSteps(),
+        options == null ? ScheduleOptions.none() : options);
   }
 
   @Override

@@ -10,7 +10,7 @@ import java.util.concurrent.TimeUnit;
  * and ends with the exit code that it chose, instead of the one that Java would choose. While there
  * is nothing to save the process ends at once.
  */
-final class StopRequest {
+class StopRequest {
   private static final Duration LONGEST = Duration.ofMinutes(15);
 
   private final boolean heedsSignals;

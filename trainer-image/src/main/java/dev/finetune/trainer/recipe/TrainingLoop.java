@@ -9,6 +9,7 @@ import dev.finetune.trainer.checkpoint.CheckpointFiles;
 import dev.finetune.trainer.checkpoint.ModelCard;
 import dev.finetune.trainer.checkpoint.TrainingState;
 import dev.finetune.trainer.data.Example;
+import dev.finetune.trainer.failure.InvalidConfiguration;
 import dev.finetune.trainer.failure.StorageUnreachable;
 import dev.finetune.trainer.progress.Console;
 import dev.finetune.trainer.progress.Metrics;
@@ -47,7 +48,7 @@ final class TrainingLoop {
   private final StopRequest stop;
   private final Speed speed;
   private final List<String> pendingMetrics = new ArrayList<>();
-  private TrainingState state = new TrainingState(0, 0, null);
+  private TrainingState state = TrainingState.start(null, null);
   private long lastCommit = System.nanoTime();
   private int committedStep;
 
@@ -72,6 +73,10 @@ final class TrainingLoop {
 
   ExitCode run() {
     int total = session.plan().totalSteps();
+    if (spec.training().evalEverySteps() != null && session.heldOut().isEmpty()) {
+      throw new InvalidConfiguration(
+          "spec.training.evalEverySteps: needs held-out rows, but the data set holds out none");
+    }
     resume();
     stop.trainingBegins();
     if (stop.requested()) {
@@ -84,12 +89,15 @@ final class TrainingLoop {
         return yielded();
       }
       outlets.console().say("Held-out loss before training: %.4f", before.getAsDouble());
-      state = new TrainingState(0, 0, before.getAsDouble());
+      state = TrainingState.start(before.getAsDouble(), session.trainer().plateau());
     }
-    outlets.reporter().started(state.step(), total, state.evalLossBefore());
+    Double measured = state.evalLoss();
+    outlets
+        .reporter()
+        .started(state.step(), total, measured == null ? state.evalLossBefore() : measured);
     lastCommit = System.nanoTime();
-    while (state.step() < total) {
-      if (stop.requested() || !step(state.step() + 1, total)) {
+    while (state.step() < total || state.unevaluated() != null) {
+      if (stop.requested() || !advance(total)) {
         return yielded();
       }
       run.heartbeat();
@@ -111,22 +119,60 @@ final class TrainingLoop {
         });
   }
 
-  /** Does one step; returns false if it was given up because of a request to stop. */
-  private boolean step(int step, int total) {
+  /**
+   * Does one step and what belongs to it, or, after an interruption, the evaluation that the last
+   * step lacks; returns false if a request to stop came first.
+   */
+  private boolean advance(int total) {
+    Metrics metrics = state.unevaluated();
+    if (metrics == null) {
+      metrics = step(state.step() + 1);
+    }
+    return metrics != null && settle(metrics, total);
+  }
+
+  /** Does one step; returns null if it was given up because of a request to stop. */
+  private @Nullable Metrics step(int step) {
     long start = System.nanoTime();
     List<Example> examples =
         session.plan().examplesOf(step - 1).stream().map(session.examples()::get).toList();
     Optional<StepResult> result = session.trainer().step(step, examples, stop::requested);
     if (result.isEmpty()) {
-      return false;
+      return null;
     }
     Metrics metrics = Metrics.of(result.get(), (System.nanoTime() - start) / 1e9);
-    state = new TrainingState(step, metrics.loss(), state.evalLossBefore());
+    state = state.stepped(metrics);
     speed.add(metrics, session.stepFlops().of(examples).total());
-    outlets.console().step(metrics, total, speed);
-    outlets.reporter().step(metrics, speed);
-    record(metrics.toJson());
+    return metrics;
+  }
+
+  /** Evaluates if that is due, and reports the step; returns false if it was asked to stop. */
+  private boolean settle(Metrics metrics, int total) {
+    Metrics reported = metrics;
+    if (evaluationIsDue(metrics.step())) {
+      outlets.reporter().evaluating(metrics);
+      OptionalDouble loss = session.trainer().evaluate(session.heldOut(), stop::requested);
+      if (loss.isEmpty()) {
+        return false;
+      }
+      session.trainer().observe(loss.getAsDouble());
+      reported = metrics.evaluated(loss.getAsDouble());
+    }
+    state = state.settled(reported.evalLoss(), session.trainer().plateau());
+    outlets.console().step(reported, total, speed);
+    if (reported.evalLoss() != null) {
+      outlets
+          .console()
+          .say("Held-out loss after step %d: %.4f", metrics.step(), reported.evalLoss());
+    }
+    outlets.reporter().step(reported, speed);
+    record(reported.toJson());
     return true;
+  }
+
+  private boolean evaluationIsDue(int step) {
+    Integer every = spec.training().evalEverySteps();
+    return every != null && step % every == 0;
   }
 
   private void record(String line) {
@@ -153,7 +199,7 @@ final class TrainingLoop {
   }
 
   private boolean checkpointIsDue(int total) {
-    if (state.step() >= total) {
+    if (state.step() >= total || state.step() <= committedStep) {
       return false;
     }
     Integer everySteps = spec.checkpoint().everySteps();
@@ -195,12 +241,15 @@ final class TrainingLoop {
       if (state.step() > committedStep) {
         commit();
       }
-      outlets.reporter().evaluating();
-      OptionalDouble measured = session.trainer().evaluate(session.heldOut(), stop::requested);
-      if (measured.isEmpty()) {
-        return yielded();
+      after = evaluationIsDue(total) ? state.evalLoss() : null;
+      if (after == null) {
+        outlets.reporter().evaluating();
+        OptionalDouble measured = session.trainer().evaluate(session.heldOut(), stop::requested);
+        if (measured.isEmpty()) {
+          return yielded();
+        }
+        after = measured.getAsDouble();
       }
-      after = measured.getAsDouble();
       if (before != null) {
         outlets.console().say("Held-out loss: %.4f before, %.4f after", before, after);
       }

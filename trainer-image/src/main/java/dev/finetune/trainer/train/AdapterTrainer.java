@@ -5,6 +5,7 @@ import dev.finetune.trainer.data.Example;
 import dev.finetune.trainer.engine.Kernels;
 import dev.finetune.trainer.engine.Scope;
 import dev.finetune.trainer.failure.Diverged;
+import dev.finetune.trainer.failure.UnreadableData;
 import dev.finetune.trainer.lora.DropoutMasks;
 import dev.finetune.trainer.lora.LoraAdapter;
 import dev.finetune.trainer.loss.CausalCrossEntropy;
@@ -12,9 +13,13 @@ import dev.finetune.trainer.model.DecoderModel;
 import dev.finetune.trainer.model.EmbeddingNoise;
 import dev.finetune.trainer.model.MicroBatch;
 import dev.finetune.trainer.model.Tape;
-import dev.finetune.trainer.optim.AdamW;
 import dev.finetune.trainer.optim.GradientClip;
 import dev.finetune.trainer.optim.LearningRate;
+import dev.finetune.trainer.optim.Optimizer;
+import dev.finetune.trainer.optim.ParameterLayout;
+import dev.finetune.trainer.optim.Plateau;
+import dev.finetune.trainer.optim.StateSource;
+import dev.finetune.trainer.optim.StateTensor;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalDouble;
@@ -24,7 +29,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Trains an adapter, an optimizer step at a time. A step is a function of the adapter, the
- * optimizer's moments, the step's number and its examples, and of nothing else.
+ * optimizer's state, the step's number and its examples, and, where the rate follows the held-out
+ * loss, of the plateau; and of nothing else.
  */
 public final class AdapterTrainer implements AutoCloseable {
   private final Kernels kernels;
@@ -32,8 +38,9 @@ public final class AdapterTrainer implements AutoCloseable {
   private final LoraAdapter adapter;
   private final Training training;
   private final Settings settings;
-  private final AdamW optimizer;
+  private final Optimizer optimizer;
   private final CausalCrossEntropy loss;
+  private @Nullable Plateau plateau;
 
   /**
    * What a run has resolved.
@@ -41,14 +48,19 @@ public final class AdapterTrainer implements AutoCloseable {
    * @param dropout probability of dropping an input of the adapter
    * @param tokenBudget most tokens of a micro-batch
    * @param learningRate rate of each step
+   * @param loraPlusRatio rate of B as a multiple of that of A
    * @param recompute whether a block is computed again on the way back instead of remembered; the
    *     numbers are the same
    */
   public record Settings(
-      double dropout, int tokenBudget, LearningRate learningRate, boolean recompute) {
-    /** Makes settings that remember every block. */
+      double dropout,
+      int tokenBudget,
+      LearningRate learningRate,
+      double loraPlusRatio,
+      boolean recompute) {
+    /** Makes settings with one rate for all that remember every block. */
     public Settings(double dropout, int tokenBudget, LearningRate learningRate) {
-      this(dropout, tokenBudget, learningRate, false);
+      this(dropout, tokenBudget, learningRate, 1, false);
     }
   }
 
@@ -64,7 +76,11 @@ public final class AdapterTrainer implements AutoCloseable {
     this.adapter = adapter;
     this.training = training;
     this.settings = settings;
-    this.optimizer = new AdamW(kernels, adapter.parameters().elements(), training.weightDecay());
+    ParameterLayout layout =
+        new ParameterLayout(
+            adapter.sections(), adapter.parameters().elements(), settings.loraPlusRatio());
+    this.optimizer = Optimizer.of(kernels, layout, training);
+    this.plateau = settings.learningRate().plateau();
     this.loss =
         new CausalCrossEntropy(
             kernels,
@@ -105,7 +121,7 @@ public final class AdapterTrainer implements AutoCloseable {
     if (!Double.isFinite(norm)) {
       throw new Diverged("step %d: the gradient of %s is not finite".formatted(step, culprit()));
     }
-    double rate = settings.learningRate().at(step - 1);
+    double rate = settings.learningRate().at(step - 1, plateau);
     double clip = GradientClip.factor(norm, training.maxGradientNorm());
     optimizer.update(adapter.parameters(), adapter.gradients(), rate, step, clip);
     adapter.parametersChanged();
@@ -123,8 +139,7 @@ public final class AdapterTrainer implements AutoCloseable {
       return 0;
     }
     try (Scope scope = new Scope();
-        DecoderModel.Forward forward =
-            model.forward(batch, adapter, dropout, noise, tape())) {
+        DecoderModel.Forward forward = model.forward(batch, adapter, dropout, noise, tape())) {
       CausalCrossEntropy.Result result =
           loss.withGradient(scope, forward.hidden(), batch.rows(), batch.labels(), scale);
       double sum = sum(step, batch, result.negativeLogLikelihoods());
@@ -178,17 +193,36 @@ public final class AdapterTrainer implements AutoCloseable {
     return HeldOutLoss.of(kernels, model, adapter, examples, settings.tokenBudget(), stop);
   }
 
-  /** Returns the optimizer's moments. */
-  public Moments moments() {
-    return new Moments(optimizer.firstMoment(), optimizer.secondMoment());
+  /** Takes in a held-out loss that was measured between steps; the rate may follow it. */
+  public void observe(double heldOutLoss) {
+    if (plateau != null) {
+      plateau = plateau.after(heldOutLoss, settings.learningRate().options());
+    }
   }
 
-  /** The optimizer's flat moments, laid out as the adapter's parameters. */
-  public record Moments(float[] first, float[] second) {}
+  /** Returns what the rate follows, or null if it is a function of the step. */
+  public @Nullable Plateau plateau() {
+    return plateau;
+  }
 
-  /** Overwrites the optimizer's moments. */
-  public void setMoments(Moments moments) {
-    optimizer.setMoments(moments.first(), moments.second());
+  /** Returns a copy of the optimizer's state. */
+  public List<StateTensor> optimizerState() {
+    return optimizer.state();
+  }
+
+  /**
+   * Overwrites what steps depend on besides the adapter.
+   *
+   * @param state the optimizer's state
+   * @param saved what the rate followed, or null if it is a function of the step
+   */
+  public void restore(StateSource state, @Nullable Plateau saved) {
+    if ((saved == null) != (plateau == null)) {
+      throw new UnreadableData(
+          "the state of the run is of another schedule than " + training.schedule());
+    }
+    optimizer.restore(state);
+    plateau = saved;
   }
 
   @Override

@@ -19,7 +19,8 @@ public final class GoldenTensors {
   private final JsonNode header;
   private final ByteBuffer data;
 
-  GoldenTensors(Path file) {
+  /** Reads a file. */
+  public GoldenTensors(Path file) {
     try {
       ByteBuffer bytes = ByteBuffer.wrap(Files.readAllBytes(file)).order(ByteOrder.LITTLE_ENDIAN);
       int length = (int) bytes.getLong();

@@ -114,6 +114,7 @@ class PredictionTest {
             run.dropout(),
             WHOLE,
             new LearningRate(Schedule.CONSTANT, 1e-3, 0, 10),
+            1,
             run.recompute()));
   }
 

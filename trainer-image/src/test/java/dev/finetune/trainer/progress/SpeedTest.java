@@ -61,6 +61,6 @@ class SpeedTest {
   }
 
   private static Metrics metrics(int step, int tokens, double seconds) {
-    return new Metrics(step, 2.5, 1e-3, 1, tokens, tokens, tokens / seconds, seconds);
+    return new Metrics(step, 2.5, 1e-3, 1, tokens, tokens, null, tokens / seconds, seconds);
   }
 }
