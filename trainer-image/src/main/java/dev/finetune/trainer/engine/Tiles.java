@@ -14,7 +14,7 @@ public final class Tiles {
 
   /** Returns queries of one product of attention; measured on processors with AVX-512. */
   public static int queries(ElementType type) {
-    return type == ElementType.BF16 ? 128 : 64;
+    return 128;
   }
 
   /** Returns rows of logits that exist at a time: enough for a fast product, about 32 MiB. */
