@@ -39,6 +39,10 @@ local: build ## Leave API server, object store and operator running in one proce
 bench: build ## Measure the trainer side by side with PEFT; options in BENCH="--only bf16 --repeat 3"
 	@bench/run $(BENCH)
 
+.PHONY: bench-kernels
+bench-kernels: build ## Time single kernels with JMH; options in BENCH="attention -p tokens=512"
+	@bench/kernels $(BENCH)
+
 .PHONY: image
 image: tools ## Build the trainer and operator images as archives, without Docker
 	@images/build >/dev/null

@@ -69,7 +69,8 @@ final class TrainingBenchmark {
   /** Loads, trains and returns what was measured. */
   Measurement.Result run() throws IOException {
     endOf("jvm");
-    try (BaseModel base = BaseModel.open(settings.model())) {
+    try (Engine.Preparation _ = Engine.prepare();
+        BaseModel base = BaseModel.open(settings.model())) {
       List<List<Example>> steps =
           BenchmarkRows.steps(
               settings.data(), base.tokenizer(), configuration.batch(), settings.steps());

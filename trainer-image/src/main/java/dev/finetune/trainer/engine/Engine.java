@@ -32,6 +32,7 @@ import java.util.Locale;
  * that calls {@link #useThreads}.
  */
 public final class Engine implements AutoCloseable {
+  private static final String NAME = "PyTorch";
   private static final String SOURCE = "kernels.torchscript";
 
   private final PtNDManager manager;
@@ -46,16 +47,53 @@ public final class Engine implements AutoCloseable {
   }
 
   /**
+   * Begins to load libtorch in a thread of its own, so that {@link #start} has less to wait for. If
+   * that fails, starting fails in the same way.
+   */
+  public static Preparation prepare() {
+    setProperties();
+    return new Preparation(
+        Thread.ofPlatform()
+            .daemon()
+            .name("libtorch")
+            .uncaughtExceptionHandler((_, _) -> {})
+            .start(() -> ai.djl.engine.Engine.getEngine(NAME)));
+  }
+
+  /** The loading of libtorch; a process must not end in the middle of it. */
+  public static final class Preparation implements AutoCloseable {
+    private final Thread thread;
+
+    private Preparation(Thread thread) {
+      this.thread = thread;
+    }
+
+    /** Waits for it. */
+    @Override
+    public void close() {
+      try {
+        thread.join();
+      } catch (InterruptedException e) {
+        Thread.currentThread().interrupt();
+      }
+    }
+  }
+
+  private static void setProperties() {
+    // The profiling executor takes up to 20 s for the first call of a kernel and wins nothing.
+    System.setProperty("ai.djl.pytorch.graph_optimizer", "false");
+    System.setProperty("ai.djl.offline", "true");
+  }
+
+  /**
    * Loads libtorch and the kernels.
    *
    * @param threads threads within an operation; the same number is needed for the same bits
    */
   public static Engine start(int threads) {
-    // The profiling executor takes up to 20 s for the first call of a kernel and wins nothing.
-    System.setProperty("ai.djl.pytorch.graph_optimizer", "false");
+    setProperties();
     System.setProperty("ai.djl.pytorch.num_threads", Integer.toString(threads));
-    System.setProperty("ai.djl.offline", "true");
-    PtNDManager manager = (PtNDManager) NDManager.newBaseManager("PyTorch");
+    PtNDManager manager = (PtNDManager) NDManager.newBaseManager(NAME);
     JniUtils.setNumThreads(threads);
     try {
       Path archive = Files.createTempFile("kernels", ".pt");

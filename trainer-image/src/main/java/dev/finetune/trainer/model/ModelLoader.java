@@ -14,7 +14,14 @@ import dev.finetune.trainer.quant.Nf4Table;
 import dev.finetune.trainer.quant.Nf4Weight;
 import dev.finetune.trainer.weights.WeightReader;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.ThreadFactory;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -22,28 +29,35 @@ import org.jspecify.annotations.Nullable;
  * that the peak of memory is the model as it will be kept.
  */
 public final class ModelLoader {
+  /** Beyond these the file, not the decoding, is what takes the time. */
+  private static final int MOST_THREADS = 8;
+
   private final Kernels kernels;
   private final ModelConfig config;
   private final WeightReader weights;
   private final @Nullable Quantization quantization;
   private final @Nullable Nf4Table table;
+  private final ExecutorService threads;
   private final List<LinearShape> linears = new ArrayList<>();
 
   private ModelLoader(
       Kernels kernels,
       ModelConfig config,
       WeightReader weights,
-      @Nullable Quantization quantization) {
+      @Nullable Quantization quantization,
+      ExecutorService threads) {
     this.kernels = kernels;
     this.config = config;
     this.weights = weights;
     this.quantization = quantization;
+    this.threads = threads;
     this.table = quantization == null ? null : new Nf4Table(kernels.engine());
   }
 
   /**
    * Loads a decoder.
    *
+   * @param weights may be read by several threads at once
    * @param quantization how linear layers are kept; null: in the type of activations. Embeddings,
    *     norms and the output layer are never quantized
    */
@@ -52,72 +66,130 @@ public final class ModelLoader {
       ModelConfig config,
       WeightReader weights,
       @Nullable Quantization quantization) {
-    return new ModelLoader(kernels, config, weights, quantization).load();
+    int processors = Math.min(MOST_THREADS, Runtime.getRuntime().availableProcessors());
+    ThreadFactory factory = Thread.ofPlatform().daemon().name("weights-", 1).factory();
+    try (ExecutorService threads = Executors.newFixedThreadPool(processors, factory)) {
+      return new ModelLoader(kernels, config, weights, quantization, threads).load();
+    }
   }
 
   private DecoderModel load() {
+    Arriving<Tensor> embedding = activations("model.embed_tokens.weight");
+    Arriving<Tensor> head = config.tiedEmbeddings() ? embedding : activations("lm_head.weight");
+    Arriving<Tensor> norm = norm("model.norm.weight");
     List<DecoderBlock> blocks = new ArrayList<>();
+    // One block is on its way while another is waited for.
+    Arriving<DecoderBlock> next = block(0);
     for (int layer = 0; layer < config.layers(); layer++) {
-      blocks.add(block(layer));
+      Arriving<DecoderBlock> current = next;
+      if (layer + 1 < config.layers()) {
+        next = block(layer + 1);
+      }
+      blocks.add(current.get());
     }
-    Tensor embedding = activations("model.embed_tokens.weight");
-    Tensor head = config.tiedEmbeddings() ? embedding : activations("lm_head.weight");
     return new DecoderModel(
         kernels,
         config,
         new DecoderModel.Parts(
-            blocks, embedding, head, norm("model.norm.weight"), List.copyOf(linears), table));
+            blocks, embedding.get(), head.get(), norm.get(), List.copyOf(linears), table));
   }
 
-  private DecoderBlock block(int layer) {
+  private Arriving<DecoderBlock> block(int layer) {
     String prefix = "model.layers." + layer + ".";
-    return new DecoderBlock(
-        kernels,
-        config,
-        new DecoderBlock.Weights(
-            norm(prefix + "input_layernorm.weight"),
-            norm(prefix + "post_attention_layernorm.weight"),
+    Arriving<Tensor> input = norm(prefix + "input_layernorm.weight");
+    Arriving<Tensor> postAttention = norm(prefix + "post_attention_layernorm.weight");
+    List<Arriving<LinearGroup>> groups =
+        List.of(
             group(layer, 0, "self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"),
             group(layer, 1, "self_attn.o_proj"),
             group(layer, 2, "mlp.gate_proj", "mlp.up_proj"),
-            group(layer, 3, "mlp.down_proj")));
+            group(layer, 3, "mlp.down_proj"));
+    return () ->
+        new DecoderBlock(
+            kernels,
+            config,
+            new DecoderBlock.Weights(
+                input.get(),
+                postAttention.get(),
+                groups.get(0).get(),
+                groups.get(1).get(),
+                groups.get(2).get(),
+                groups.get(3).get()));
   }
 
-  private LinearGroup group(int layer, int group, String... names) {
-    List<FrozenLinear> members = new ArrayList<>();
-    for (String name : names) {
-      String full = "model.layers." + layer + "." + name;
-      FrozenLinear linear = new FrozenLinear(full, frozen(full + ".weight"));
-      members.add(linear);
-      linears.add(new LinearShape(full, linear.weight().columns(), linear.weight().rows()));
-    }
-    return new LinearGroup(kernels, layer, group, List.copyOf(members));
+  private Arriving<LinearGroup> group(int layer, int group, String... names) {
+    List<String> full =
+        Arrays.stream(names).map(name -> "model.layers." + layer + "." + name).toList();
+    List<Arriving<FrozenWeight>> arriving =
+        full.stream().map(name -> frozen(name + ".weight")).toList();
+    return () -> {
+      List<FrozenLinear> members = new ArrayList<>();
+      for (int i = 0; i < full.size(); i++) {
+        FrozenLinear linear = new FrozenLinear(full.get(i), arriving.get(i).get());
+        members.add(linear);
+        linears.add(
+            new LinearShape(linear.name(), linear.weight().columns(), linear.weight().rows()));
+      }
+      return new LinearGroup(kernels, layer, group, List.copyOf(members));
+    };
   }
 
-  private FrozenWeight frozen(String name) {
+  private Arriving<FrozenWeight> frozen(String name) {
     if (quantization == null || table == null) {
-      return new DenseWeight(activations(name));
+      Arriving<Tensor> dense = activations(name);
+      return () -> new DenseWeight(dense.get());
     }
     long[] shape = weights.shape(name);
     Nf4Weight.Builder builder = Nf4Weight.builder(kernels, table, shape[0], shape[1], quantization);
-    weights.stream(name, builder::add);
-    return builder.build();
+    return arriving(name, builder::add, builder::build);
   }
 
-  private Tensor norm(String name) {
+  private Arriving<Tensor> norm(String name) {
     return read(name, ElementType.F32);
   }
 
-  private Tensor activations(String name) {
+  private Arriving<Tensor> activations(String name) {
     return read(name, kernels.type());
   }
 
-  private Tensor read(String name, ElementType type) {
+  private Arriving<Tensor> read(String name, ElementType type) {
     try (Scope scope = new Scope()) {
-      Tensor tensor = kernels.engine().empty(scope, type, weights.shape(name));
-      weights.stream(name, new TensorSink(kernels.engine(), tensor));
-      return scope.release(tensor);
+      Tensor tensor = scope.release(kernels.engine().empty(scope, type, weights.shape(name)));
+      return arriving(name, new TensorSink(kernels.engine(), tensor), () -> tensor);
     }
+  }
+
+  /**
+   * Lets a thread decode a tensor and put its values where they belong. Kernels are called by the
+   * loader's own thread only.
+   */
+  private <T> Arriving<T> arriving(String name, WeightReader.Sink sink, Supplier<T> done) {
+    Future<?> all = threads.submit(() -> weights.stream(name, sink));
+    return () -> {
+      await(all);
+      return done.get();
+    };
+  }
+
+  private static void await(Future<?> all) {
+    try {
+      all.get();
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new IllegalStateException("interrupted while weights were read", e);
+    } catch (ExecutionException e) {
+      switch (e.getCause()) {
+        case RuntimeException cause -> throw cause;
+        case Error cause -> throw cause;
+        case null, default -> throw new IllegalStateException(e);
+      }
+    }
+  }
+
+  /** A part of the model whose values are on their way. */
+  private interface Arriving<T> {
+    /** Waits for the values and returns the part; called once. */
+    T get();
   }
 
   /** Puts values into a tensor as they come. */

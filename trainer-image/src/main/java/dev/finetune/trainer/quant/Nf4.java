@@ -1,5 +1,7 @@
 package dev.finetune.trainer.quant;
 
+import java.util.Arrays;
+
 /**
  * Block-wise quantization to 4-bit NormalFloat in plain Java, byte for byte as bitsandbytes does it
  * on a CPU.
@@ -30,6 +32,14 @@ public final class Nf4 {
     0.7229568362236023f,
     1.0f
   };
+
+  private static final int HALF_CELLS = 256;
+  private static final byte[] CODES = new byte[2 * HALF_CELLS + 1];
+  private static final float[] BOUNDS = new float[2 * HALF_CELLS + 1];
+
+  static {
+    fillCells();
+  }
 
   private Nf4() {}
 
@@ -98,6 +108,17 @@ public final class Nf4 {
    * zero; every comparison with its NaN is false, which gives code 0, as bitsandbytes has it.
    */
   static int code(float scaled) {
+    // A cast turns NaN into 0 and what is too large into the largest integer.
+    int cell = Math.min(Math.max((int) (scaled * HALF_CELLS + HALF_CELLS), 0), 2 * HALF_CELLS);
+    int code = CODES[cell];
+    return scaled >= BOUNDS[cell] ? code + 1 : code;
+  }
+
+  /**
+   * Returns what {@link #code} must: the nearest of the two values around, by comparing distances
+   * as they round in 32 bits. Slower; the tables are made of it.
+   */
+  static int nearest(float scaled) {
     int low = 0;
     for (int step = 8; step > 0; step >>= 1) {
       if (scaled >= VALUES[low + step]) {
@@ -109,5 +130,39 @@ public final class Nf4 {
     }
     float clamped = Math.max(scaled, VALUES[0]);
     return Math.abs(clamped - VALUES[low + 1]) < Math.abs(clamped - VALUES[low]) ? low + 1 : low;
+  }
+
+  /**
+   * Cuts the range of scaled weights into cells, none of which holds more than one bound between
+   * two codes: the lower code of each cell, and its bound.
+   */
+  private static void fillCells() {
+    // No number, infinity neither, reaches a bound that is not one.
+    Arrays.fill(BOUNDS, Float.NaN);
+    for (int code = 1; code < VALUES.length; code++) {
+      float bound = leastOf(code);
+      int cell = (int) (bound * HALF_CELLS + HALF_CELLS);
+      if (!Float.isNaN(BOUNDS[cell])) {
+        throw new IllegalStateException("two bounds of NF4 in one cell");
+      }
+      BOUNDS[cell] = bound;
+      Arrays.fill(CODES, cell + 1, CODES.length, (byte) code);
+    }
+  }
+
+  /** Returns the least number of a code, which lies between its value and the one below. */
+  private static float leastOf(int code) {
+    float below = VALUES[code - 1];
+    float least = VALUES[code];
+    while (Math.nextUp(below) < least) {
+      float middle = below + (least - below) / 2;
+      middle = middle == below ? Math.nextUp(below) : middle;
+      if (nearest(middle) >= code) {
+        least = middle;
+      } else {
+        below = middle;
+      }
+    }
+    return least;
   }
 }

@@ -7,6 +7,7 @@ import dev.finetune.api.run.SpecHash;
 import dev.finetune.api.run.StorageLayout;
 import dev.finetune.api.spec.FineTuneJobFile;
 import dev.finetune.api.spec.FineTuneJobSpec;
+import dev.finetune.trainer.engine.Engine;
 import dev.finetune.trainer.failure.Fenced;
 import dev.finetune.trainer.failure.OutOfMemory;
 import dev.finetune.trainer.progress.Console;
@@ -103,7 +104,8 @@ final class FineTuneRecipe {
   }
 
   private ExitCode train(Run run, StorageSettings settings, ProgressReporter reporter) {
-    try (Environment.WorkFolder work = environment.work();
+    try (Engine.Preparation _ = Engine.prepare();
+        Environment.WorkFolder work = environment.work();
         Inputs inputs = Inputs.fetch(job.spec(), settings, environment, console)) {
       RunRecord record = run.freeze(inputs.record(job.spec()));
       try (Session session = Session.open(job.spec(), inputs, record, console)) {

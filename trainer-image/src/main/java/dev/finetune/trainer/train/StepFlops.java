@@ -11,7 +11,8 @@ import java.util.List;
 /**
  * The floating-point operations that the matrix products of an optimizer step need, a
  * multiplication and an addition being two. What is computed again to save memory is not counted,
- * nor are norms, activations and the optimizer.
+ * nor are norms, activations and the optimizer. The gradient to the embeddings, which nobody needs,
+ * is counted: less than one percent in a model of 30 layers.
  *
  * <p>With T tokens in sequences of lengths L, n of them supervised:
  *

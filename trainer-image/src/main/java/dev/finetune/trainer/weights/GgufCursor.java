@@ -3,6 +3,7 @@ package dev.finetune.trainer.weights;
 import dev.finetune.trainer.failure.UnreadableData;
 import java.nio.ByteBuffer;
 import java.nio.charset.CharacterCodingException;
+import java.nio.charset.CharsetDecoder;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
@@ -17,7 +18,24 @@ final class GgufCursor {
   private static final long MOST_HEAD = 256L << 20;
 
   private final MappedFile file;
+  private final CharsetDecoder utf8 = StandardCharsets.UTF_8.newDecoder();
   private long position;
+
+  // What errors call a thing is put into words only then: a vocabulary has a hundred thousand.
+
+  private record Element(String key, long index) {
+    @Override
+    public String toString() {
+      return "'" + key + "'[" + index + "]";
+    }
+  }
+
+  private record LengthOf(Object what) {
+    @Override
+    public String toString() {
+      return "length of " + what;
+    }
+  }
 
   GgufCursor(MappedFile file) {
     this.file = file;
@@ -31,14 +49,14 @@ final class GgufCursor {
     return new UnreadableData(file.path() + ": " + message);
   }
 
-  int int32(String what) {
+  int int32(Object what) {
     need(Integer.BYTES, what);
     int value = file.intAt(position);
     position += Integer.BYTES;
     return value;
   }
 
-  long int64(String what) {
+  long int64(Object what) {
     need(Long.BYTES, what);
     long value = file.longAt(position);
     position += Long.BYTES;
@@ -46,7 +64,7 @@ final class GgufCursor {
   }
 
   /** Reads a number of things that each take at least some bytes of what is left of the file. */
-  long count(String what, long most, long leastBytesEach) {
+  long count(Object what, long most, long leastBytesEach) {
     long count = int64(what);
     if (count < 0 || count > most) {
       throw broken(
@@ -56,13 +74,13 @@ final class GgufCursor {
     return count;
   }
 
-  String text(String what, long most) {
-    long length = count("length of " + what, most, 1);
+  String text(Object what, long most) {
+    long length = count(new LengthOf(what), most, 1);
     byte[] bytes = new byte[Math.toIntExact(length)];
-    file.copy(position, bytes, bytes.length);
+    file.copyMapped(position, bytes);
     position += length;
     try {
-      return StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(bytes)).toString();
+      return utf8.decode(ByteBuffer.wrap(bytes)).toString();
     } catch (CharacterCodingException e) {
       throw new UnreadableData(file.path() + ": " + what + ": expected UTF-8", e);
     }
@@ -120,7 +138,7 @@ final class GgufCursor {
     if (type == GgufType.STRING) {
       List<String> texts = new ArrayList<>((int) count);
       for (long i = 0; i < count; i++) {
-        texts.add(text("'" + key + "'[" + i + "]", MOST_TEXT));
+        texts.add(text(new Element(key, i), MOST_TEXT));
       }
       return new GgufMetadata.Value.Texts(List.copyOf(texts));
     }
@@ -166,7 +184,7 @@ final class GgufCursor {
     return GgufType.values()[code];
   }
 
-  private void need(long bytes, String what) {
+  private void need(long bytes, Object what) {
     if (bytes > file.size() - position) {
       throw broken(
           "file is truncated at byte %d: expected %d bytes of %s, found %d"

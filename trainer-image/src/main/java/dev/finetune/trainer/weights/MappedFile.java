@@ -19,8 +19,8 @@ import org.jspecify.annotations.Nullable;
  * A file whose header is read in place, mapped into memory, and whose data is copied out of it,
  * above 2 GiB too. Every access is checked.
  *
- * <p>Copies do not go through the mapping: its pages would count as memory of the process until the
- * file is closed.
+ * <p>Copies of weights do not go through the mapping: its pages would count as memory of the
+ * process until the file is closed.
  */
 final class MappedFile implements AutoCloseable {
   private static final ValueLayout.OfInt INT =
@@ -114,6 +114,22 @@ final class MappedFile implements AutoCloseable {
     } catch (IOException e) {
       throw new UnreadableData(
           path + ": could not be read at byte " + offset + ": " + e.getMessage(), e);
+    }
+  }
+
+  /**
+   * Copies bytes out of the mapping: for many short pieces of the file's head, where a system call
+   * each would cost more than the pages do.
+   *
+   * @throws UnreadableData if the file was cut after it was opened
+   */
+  void copyMapped(long offset, byte[] target) {
+    try {
+      MemorySegment.copy(bytes, ValueLayout.JAVA_BYTE, offset, target, 0, target.length);
+    } catch (InternalError e) {
+      // The mapping's only sign of pages that are gone: the file was cut, or the disk failed.
+      throw new UnreadableData(
+          path + ": could not be read at byte " + offset + ": it changed while it was read", e);
     }
   }
 

@@ -13,6 +13,7 @@ import dev.finetune.trainer.goldens.Goldens;
 import dev.finetune.trainer.goldens.TestEngine;
 import java.util.ArrayList;
 import java.util.List;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
@@ -33,6 +34,30 @@ class Nf4Test {
     Nf4.Quantized quantized = Nf4.quantize(GOLDENS.floats(name + ".input"), block(name));
     assertThat(quantized.packed()).isEqualTo(GOLDENS.bytes(name + ".packed"));
     assertThat(quantized.absmax()).isEqualTo(GOLDENS.floats(name + ".absmax"));
+  }
+
+  /** Millions of bit patterns, every number near a bound, and what no arithmetic should make. */
+  @Test
+  void findsTheNearestValueByTable() {
+    int differences = 0;
+    for (long bits = Integer.MIN_VALUE; bits <= Integer.MAX_VALUE; bits += 397) {
+      float scaled = Float.intBitsToFloat((int) bits);
+      differences += Nf4.code(scaled) == Nf4.nearest(scaled) ? 0 : 1;
+    }
+    for (int code = 1; code < 16; code++) {
+      float bound = (Nf4.value(code - 1) + Nf4.value(code)) / 2;
+      int near = Float.floatToRawIntBits(bound);
+      for (int bits = near - 100_000; bits <= near + 100_000; bits++) {
+        float scaled = Float.intBitsToFloat(bits);
+        differences += Nf4.code(scaled) == Nf4.nearest(scaled) ? 0 : 1;
+      }
+    }
+    float infinity = Float.POSITIVE_INFINITY;
+    for (float special :
+        new float[] {Float.NaN, infinity, -infinity, 1, -1, 0, -0f, Math.nextUp(1f), 2, -2}) {
+      differences += Nf4.code(special) == Nf4.nearest(special) ? 0 : 1;
+    }
+    assertThat(differences).isZero();
   }
 
   @ParameterizedTest
