@@ -198,7 +198,7 @@ class LoraGoldenTest {
       return;
     }
     // AdamW divides by the root of tiny squares, so that after two updates rounding shows more.
-    double tolerance = step == 0 ? 1e-4 : 1e-3;
+    double tolerance = step == 0 ? 1e-4 : 3e-3;
     adapter
         .gradientTensors()
         .forEach(

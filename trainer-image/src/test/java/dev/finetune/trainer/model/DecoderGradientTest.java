@@ -11,6 +11,7 @@ import dev.finetune.trainer.data.Example;
 import dev.finetune.trainer.engine.ElementType;
 import dev.finetune.trainer.engine.Kernels;
 import dev.finetune.trainer.engine.Scope;
+import dev.finetune.trainer.goldens.Goldens;
 import dev.finetune.trainer.goldens.RandomModel;
 import dev.finetune.trainer.goldens.TestEngine;
 import dev.finetune.trainer.lora.DropoutMasks;
@@ -23,12 +24,15 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
+import java.util.SequencedMap;
 import java.util.function.Function;
 import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
 import net.jqwik.api.constraints.IntRange;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /**
  * Loss and gradients of whole models, packed and in 32 bits, against a decoder in double precision
@@ -39,6 +43,7 @@ class DecoderGradientTest {
   private static final int BLOCK = 64;
   private static final double LOSS = 2e-6;
   private static final double GRADIENT = 5e-5;
+  private static final double BF16 = 0.1;
 
   private final Kernels kernels = TestEngine.kernels(ElementType.F32);
 
@@ -102,6 +107,37 @@ class DecoderGradientTest {
   @Test
   void lossAndGradientsEqualTheDefinitionForLongSequences() {
     check(new Shape(1, 1, 3, 4, 2, true, false, 0.1, 10, 0.1), new int[] {65, 1, 130, 33});
+  }
+
+  /** Rounding to eight bits, through a model of random weights; a wrong product is 100 % off. */
+  @ParameterizedTest
+  @ValueSource(ints = {1, 2, 3, 8})
+  void gradientsInBfloat16AreCloseToThoseIn32Bits(int rank) {
+    ModelConfig config = RandomModel.config(1, 2, 1, 16);
+    List<Example> examples = RandomModel.examples(config.vocabularySize(), 6, 40, 1, 129, 17);
+    SequencedMap<String, LoraAdapter.Matrix> exact =
+        gradients(TestEngine.kernels(ElementType.F32), config, rank, examples);
+    gradients(TestEngine.kernels(ElementType.BF16), config, rank, examples)
+        .forEach(
+            (name, rounded) ->
+                assertThat(Goldens.distance(rounded.values(), exact.get(name).values()))
+                    .as(name)
+                    .isLessThan(BF16));
+  }
+
+  private static SequencedMap<String, LoraAdapter.Matrix> gradients(
+      Kernels kernels, ModelConfig config, int rank, List<Example> examples) {
+    try (DecoderModel model = RandomModel.load(kernels, config, null, WEIGHTS);
+        LoraAdapter adapter = RandomModel.adapter(kernels, model, rank, 4)) {
+      float[] small = adapter.parameters().toFloats();
+      for (int i = 0; i < small.length; i++) {
+        small[i] *= 0.1f;
+      }
+      adapter.setParameters(small);
+      new TrainingPass(kernels, model, adapter, new DropoutMasks(8, 2, 0.2), null, 0)
+          .run(List.of(examples));
+      return adapter.gradientTensors();
+    }
   }
 
   private void check(Shape shape, int[] lengths) {
