@@ -27,18 +27,21 @@ public final class ModelLoader {
   private final WeightReader weights;
   private final @Nullable Quantization quantization;
   private final @Nullable Nf4Table table;
+  private final @Nullable WeightChange change;
   private final List<LinearShape> linears = new ArrayList<>();
 
   private ModelLoader(
       Kernels kernels,
       ModelConfig config,
       WeightReader weights,
-      @Nullable Quantization quantization) {
+      @Nullable Quantization quantization,
+      @Nullable WeightChange change) {
     this.kernels = kernels;
     this.config = config;
     this.weights = weights;
     this.quantization = quantization;
     this.table = quantization == null ? null : new Nf4Table(kernels.engine());
+    this.change = change;
   }
 
   /**
@@ -52,7 +55,22 @@ public final class ModelLoader {
       ModelConfig config,
       WeightReader weights,
       @Nullable Quantization quantization) {
-    return new ModelLoader(kernels, config, weights, quantization).load();
+    return load(kernels, config, weights, quantization, null);
+  }
+
+  /**
+   * Loads a decoder whose linear layers are not those on disk.
+   *
+   * @param change what becomes of the weight of each linear layer of the blocks before it is
+   *     quantized, or null for nothing
+   */
+  public static DecoderModel load(
+      Kernels kernels,
+      ModelConfig config,
+      WeightReader weights,
+      @Nullable Quantization quantization,
+      @Nullable WeightChange change) {
+    return new ModelLoader(kernels, config, weights, quantization, change).load();
   }
 
   private DecoderModel load() {
@@ -66,7 +84,7 @@ public final class ModelLoader {
         kernels,
         config,
         new DecoderModel.Parts(
-            blocks, embedding, head, norm("model.norm.weight"), List.copyOf(linears), table));
+            blocks, embedding, head, norm("model.norm"), List.copyOf(linears), table));
   }
 
   private DecoderBlock block(int layer) {
@@ -75,8 +93,8 @@ public final class ModelLoader {
         kernels,
         config,
         new DecoderBlock.Weights(
-            norm(prefix + "input_layernorm.weight"),
-            norm(prefix + "post_attention_layernorm.weight"),
+            norm(prefix + "input_layernorm"),
+            norm(prefix + "post_attention_layernorm"),
             group(layer, 0, "self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"),
             group(layer, 1, "self_attn.o_proj"),
             group(layer, 2, "mlp.gate_proj", "mlp.up_proj"),
@@ -87,14 +105,18 @@ public final class ModelLoader {
     List<FrozenLinear> members = new ArrayList<>();
     for (String name : names) {
       String full = "model.layers." + layer + "." + name;
-      FrozenLinear linear = new FrozenLinear(full, frozen(full + ".weight"));
+      FrozenLinear linear = new FrozenLinear(full, frozen(full));
       members.add(linear);
       linears.add(new LinearShape(full, linear.weight().columns(), linear.weight().rows()));
     }
     return new LinearGroup(kernels, layer, group, List.copyOf(members));
   }
 
-  private FrozenWeight frozen(String name) {
+  private FrozenWeight frozen(String linear) {
+    String name = linear + ".weight";
+    if (change != null) {
+      return frozen(linear, name, change);
+    }
     if (quantization == null || table == null) {
       return new DenseWeight(activations(name));
     }
@@ -104,8 +126,24 @@ public final class ModelLoader {
     return builder.build();
   }
 
-  private Tensor norm(String name) {
-    return read(name, ElementType.F32);
+  private FrozenWeight frozen(String linear, String name, WeightChange change) {
+    try (Scope scope = new Scope()) {
+      Tensor changed = change.apply(scope, linear, scope.own(read(name, ElementType.F32)));
+      if (quantization != null && table != null) {
+        Nf4Weight.Builder builder =
+            Nf4Weight.builder(kernels, table, changed.size(0), changed.size(1), quantization);
+        float[] values = changed.toFloats();
+        builder.add(values, values.length);
+        return builder.build();
+      }
+      return new DenseWeight(
+          scope.release(
+              kernels.type() == ElementType.F32 ? changed : kernels.toActivations(scope, changed)));
+    }
+  }
+
+  private NormWeight norm(String name) {
+    return new NormWeight(kernels, name, read(name + ".weight", ElementType.F32));
   }
 
   private Tensor activations(String name) {
