@@ -4,11 +4,13 @@ import dev.finetune.api.spec.Adapter;
 import dev.finetune.api.spec.AdapterVariant;
 import dev.finetune.trainer.failure.InvalidConfiguration;
 import dev.finetune.trainer.lora.ModelModules;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.TreeMap;
 import java.util.TreeSet;
+import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -20,6 +22,7 @@ import org.jspecify.annotations.Nullable;
 public record RequestedAdapter(Adapter adapter, ModelModules modules) {
   private static final int DEFAULT_RANK = 16;
   private static final int DEFAULT_ALPHA = 32;
+  private static final List<String> ENDS = List.of(ModelModules.EMBEDDING, ModelModules.HEAD);
   private static final String FIELD = "spec.adapter.";
 
   /**
@@ -32,8 +35,9 @@ public record RequestedAdapter(Adapter adapter, ModelModules modules) {
   public AdapterSettings settings(@Nullable AdapterConfig initial) {
     AdapterSettings settings = initial == null ? fresh() : like(initial.settings());
     requireLayers();
+    requireSaved();
     // Only what gets an update can have a rank and an alpha of its own.
-    List<String> targets = settings.modules().select(modules.linearNames());
+    List<String> targets = settings.modules().select(modules.adaptableNames());
     requireMatches("rankPattern", settings.patterns().ranks(), adapter.rankPattern(), targets);
     requireMatches("alphaPattern", settings.patterns().alphas(), adapter.alphaPattern(), targets);
     return settings;
@@ -66,7 +70,7 @@ public record RequestedAdapter(Adapter adapter, ModelModules modules) {
   private ModuleNames targets(List<String> other) {
     List<String> entries = orElse(adapter.targetModules(), other);
     ModuleNames names =
-        TargetModules.resolve(FIELD + "targetModules", entries, modules.linearNames());
+        TargetModules.resolve(FIELD + "targetModules", entries, modules.linearNames(), ENDS);
     if (adapter.layersToTransform() != null && TargetModules.hasExpression(entries)) {
       // PEFT refuses the two together; silently it would ignore the layers.
       throw new InvalidConfiguration(
@@ -88,7 +92,7 @@ public record RequestedAdapter(Adapter adapter, ModelModules modules) {
           "%sexcludeModules[%d]: must leave a linear layer, '%s' leaves none"
               .formatted(FIELD, all, TargetModules.ALL_LINEAR));
     }
-    return TargetModules.resolve(FIELD + "excludeModules", entries, modules.linearNames());
+    return TargetModules.resolve(FIELD + "excludeModules", entries, modules.linearNames(), ENDS);
   }
 
   private AdapterSettings like(AdapterSettings initial) {
@@ -137,6 +141,26 @@ public record RequestedAdapter(Adapter adapter, ModelModules modules) {
                 .formatted(FIELD, i, modules.layers() - 1, layers.get(i)));
       }
     }
+  }
+
+  private void requireSaved() {
+    List<String> names = new ArrayList<>(modules.others().keySet());
+    // A tied output layer has no weight of its own; what it is refused for is said elsewhere.
+    names.add(ModelModules.HEAD);
+    names.addAll(modules.linearNames());
+    List<String> entries = orElse(adapter.modulesToSave(), List.of());
+    for (int i = 0; i < entries.size(); i++) {
+      if (names.stream().noneMatch(entry(entries.get(i)))) {
+        throw new InvalidConfiguration(
+            "%smodulesToSave[%d]: must be the end of a module's name, such as embed_tokens, lm_head"
+                    .formatted(FIELD, i)
+                + " or norm, '%s' matches none".formatted(entries.get(i)));
+      }
+    }
+  }
+
+  private static Predicate<String> entry(String end) {
+    return name -> name.endsWith(end);
   }
 
   private static void requireMatches(

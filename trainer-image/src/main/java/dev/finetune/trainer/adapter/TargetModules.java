@@ -21,21 +21,25 @@ final class TargetModules {
    * @param field the field of the job, such as {@code spec.adapter.targetModules}
    * @param entries suffixes of names, {@code all-linear}, or regular expressions that match a whole
    *     name; what has regex characters other than dots is one
-   * @param linears names of the model's linear layers, such as {@code
+   * @param linears names of the model's linear layers but the output layer, such as {@code
    *     model.layers.0.self_attn.q_proj}
+   * @param others names of further layers that only an entry of their own means
    * @throws InvalidConfiguration if an entry matches no layer or is no regular expression
    */
-  static ModuleNames resolve(String field, List<String> entries, List<String> linears) {
+  static ModuleNames resolve(
+      String field, List<String> entries, List<String> linears, List<String> others) {
+    List<String> candidates = new ArrayList<>(linears);
+    candidates.addAll(others);
     Set<String> matched = new LinkedHashSet<>();
     List<String> suffixes = new ArrayList<>();
     for (int i = 0; i < entries.size(); i++) {
       String entry = entries.get(i);
       String place = field + "[" + i + "]";
-      List<String> found = names(entry, linears).select(place, linears);
+      List<String> found = names(entry, linears).select(place, candidates);
       if (found.isEmpty()) {
         throw new InvalidConfiguration(
-            "%s: must match a linear layer of the model, '%s' matches none; it has %s"
-                .formatted(place, entry, String.join(", ", lastParts(linears))));
+            "%s: must match a layer of the model, '%s' matches none; it has %s"
+                .formatted(place, entry, String.join(", ", lastParts(candidates))));
       }
       matched.addAll(found);
       suffixes.addAll(names(entry, linears).names());

@@ -1,5 +1,7 @@
 package dev.finetune.trainer.engine;
 
+import org.jspecify.annotations.Nullable;
+
 /**
  * The operations that layers are made of. T is the number of tokens of a micro-batch; sequences lie
  * end to end, and {@code offsets} holds where each begins and where the last ends.
@@ -313,6 +315,68 @@ public final class Kernels {
     }
   }
 
+  /** Adds {@code sum over T of g x inverse}, the gradient to a norm's weight, to a vector. */
+  public void accumulateNorm(Tensor sum, Tensor g, Tensor x, Tensor inverse) {
+    try (Scope scope = new Scope()) {
+      engine.call(scope, "accumulate_norm", sum, g, x, inverse);
+    }
+  }
+
+  /** Adds row i of g (T, width) to row {@code rows[i]} of an {@code F32} table, in order. */
+  public void accumulateRows(Tensor table, Tensor rows, Tensor g) {
+    try (Scope scope = new Scope()) {
+      engine.call(scope, "accumulate_rows", table, rows, g);
+    }
+  }
+
+  /** Adds {@code scaling B A} at the columns ids to x (T, width): A is (rank, vocabulary). */
+  public void updateEmbedding(Tensor x, Tensor ids, Tensor a, Tensor b, double scaling) {
+    try (Scope scope = new Scope()) {
+      engine.call(scope, "update_embedding", x, ids, a, b, scaling);
+    }
+  }
+
+  /**
+   * Adds the gradients of {@link #updateEmbedding}.
+   *
+   * @param g gradient to x (T, width)
+   * @param update A and B
+   * @param gradients the gradients to A and B, {@code F32}
+   */
+  public void updateEmbeddingBackward(
+      Tensor g, Tensor ids, Pair update, Pair gradients, double scaling) {
+    try (Scope scope = new Scope()) {
+      engine.call(
+          scope,
+          "update_embedding_backward",
+          g,
+          ids,
+          update.first(),
+          update.second(),
+          gradients.first(),
+          gradients.second(),
+          scaling,
+          type.code());
+    }
+  }
+
+  /** A weight in parts: {@code W = scaling B A + rest}. */
+  public record Components(Tensor a, Tensor b, Tensor rest) {}
+
+  /**
+   * Decomposes a weight by its largest singular values.
+   *
+   * @param w (out, in), {@code F32}
+   * @param rank number of singular values, at most min(out, in)
+   * @param scaling factor of {@code B A}
+   * @return A (rank, in), B (out, rank) and the rest (out, in), {@code F32}
+   * @see <a href="https://arxiv.org/abs/2404.02948">PiSSA, section 3</a>
+   */
+  public Components principalComponents(Scope scope, Tensor w, int rank, double scaling) {
+    Tensor[] r = engine.callTuple(scope, "principal_components", w, rank, scaling);
+    return new Components(r[0], r[1], r[2]);
+  }
+
   /** Adds {@code sum over T of g y / norm} to an {@code F32} vector (out). */
   public void accumulateMagnitude(Tensor sum, Tensor g, Tensor y, Tensor norm) {
     try (Scope scope = new Scope()) {
@@ -411,10 +475,39 @@ public final class Kernels {
     return engine.call(scope, "scatter_rows", like, rows, x, type.code());
   }
 
-  /** Returns the negative log-likelihood (n) of labels under the logits {@code h W'}. */
-  public Tensor crossEntropy(Scope scope, Tensor h, Tensor w, Tensor labels) {
+  /**
+   * A low-rank update of the output layer: its logits are {@code h W' + scaling low B'}.
+   *
+   * @param low {@code h A'} (n, rank)
+   * @param up (n, rank), overwritten by the gradient to {@code low}
+   * @param b B (vocabulary, rank)
+   * @param gradientB (vocabulary, rank), {@code F32}, added to with the gradient
+   */
+  public record OutputUpdate(Tensor low, Tensor up, Tensor b, Tensor gradientB, double scaling) {}
+
+  private static Tensor[] tensors(@Nullable OutputUpdate update) {
+    return update == null
+        ? new Tensor[0]
+        : new Tensor[] {update.low(), update.b(), update.up(), update.gradientB()};
+  }
+
+  private static double scaling(@Nullable OutputUpdate update) {
+    return update == null ? 0 : update.scaling();
+  }
+
+  /** Returns the negative log-likelihood (n) of labels under the logits of h. */
+  public Tensor crossEntropy(
+      Scope scope, Tensor h, Tensor w, @Nullable OutputUpdate update, Tensor labels) {
     return engine.call(
-        scope, "cross_entropy", h, w, labels, logitRows(w), Tiles.probabilityRows(w.size(0)));
+        scope,
+        "cross_entropy",
+        h,
+        w,
+        tensors(update),
+        scaling(update),
+        labels,
+        logitRows(w),
+        Tiles.probabilityRows(w.size(0)));
   }
 
   /**
@@ -423,21 +516,34 @@ public final class Kernels {
    *
    * @param smoothing share of a label's probability that is spread evenly over all tokens; the
    *     gradient is that of the smoothed loss, the negative log-likelihoods are plain
+   * @param gradientW gradient to W (vocabulary, width), {@code F32}, which is added to; or null
    */
   public LossAndGradient crossEntropyGradient(
-      Scope scope, Tensor h, Tensor w, Tensor labels, double scale, double smoothing) {
+      Scope scope,
+      Tensor h,
+      Tensor w,
+      @Nullable OutputUpdate update,
+      Tensor labels,
+      double scale,
+      double smoothing,
+      @Nullable Tensor gradientW) {
+    Tensor[] trained = gradientW == null ? new Tensor[0] : new Tensor[] {gradientW};
     Tensor[] r =
         engine.callTuple(
             scope,
             "cross_entropy_gradient",
             h,
             w,
+            tensors(update),
+            scaling(update),
             labels,
             logitRows(w),
             Tiles.probabilityRows(w.size(0)),
             scale,
             1 - smoothing,
-            smoothing / w.size(0));
+            smoothing / w.size(0),
+            trained,
+            type.code());
     return new LossAndGradient(r[0], r[1]);
   }
 
@@ -445,9 +551,9 @@ public final class Kernels {
     return Tiles.logitRows(type, w.size(0));
   }
 
-  /** Returns the logits {@code h W'} in {@code F32}. */
-  public Tensor logits(Scope scope, Tensor h, Tensor w) {
-    return engine.call(scope, "wide_linear", h, w);
+  /** Returns the logits in {@code F32}. */
+  public Tensor logits(Scope scope, Tensor h, Tensor w, @Nullable OutputUpdate update) {
+    return engine.call(scope, "logits", h, w, tensors(update), scaling(update));
   }
 
   /**

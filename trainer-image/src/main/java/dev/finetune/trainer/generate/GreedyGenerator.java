@@ -40,9 +40,7 @@ public record GreedyGenerator(Kernels kernels, DecoderModel model, @Nullable Lor
   }
 
   private int likeliest(int[] tokens, int position, KeyValueCache cache) {
-    CausalCrossEntropy output =
-        new CausalCrossEntropy(
-            kernels, model.norm(), model.config().rmsNormEpsilon(), model.head());
+    CausalCrossEntropy output = model.loss(adapter);
     MicroBatch batch = MicroBatch.continuing(tokens, position);
     try (DecoderModel.Forward forward = model.next(batch, adapter, cache)) {
       float[] logits = output.logits(forward.hidden(), new long[] {tokens.length - 1L});

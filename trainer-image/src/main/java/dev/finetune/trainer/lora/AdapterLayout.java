@@ -5,7 +5,7 @@ import java.util.List;
 
 /**
  * Where each trained tensor lies in the flat tensors of an adapter: first all A, then all B, then
- * the magnitudes.
+ * the magnitudes, then the modules that are trained whole.
  *
  * <p>The A of layers that share an input follow each other without a gap, so that they are one
  * matrix (sum of ranks, in) and their products with the input are one product.
@@ -27,8 +27,8 @@ public record AdapterLayout(List<ParameterSection> sections, long size) {
           add(
               sections,
               new ParameterSection(
-                  nameOfA(linear.name()),
-                  ParameterSection.Kind.A,
+                  nameOfA(target),
+                  target.embedding() ? ParameterSection.Kind.EMBEDDING_A : ParameterSection.Kind.A,
                   end,
                   target.rank(),
                   linear.in()));
@@ -39,8 +39,8 @@ public record AdapterLayout(List<ParameterSection> sections, long size) {
           add(
               sections,
               new ParameterSection(
-                  nameOfB(linear.name()),
-                  ParameterSection.Kind.B,
+                  nameOfB(target),
+                  target.embedding() ? ParameterSection.Kind.EMBEDDING_B : ParameterSection.Kind.B,
                   align(end),
                   linear.out(),
                   target.rank()));
@@ -59,6 +59,18 @@ public record AdapterLayout(List<ParameterSection> sections, long size) {
                     1));
       }
     }
+    for (var whole : shape.whole().entrySet()) {
+      List<Long> sizes = whole.getValue();
+      end =
+          add(
+              sections,
+              new ParameterSection(
+                  nameOfWhole(whole.getKey()),
+                  ParameterSection.Kind.WHOLE,
+                  align(end),
+                  sizes.getFirst(),
+                  sizes.size() == 1 ? 1 : sizes.getLast()));
+    }
     return new AdapterLayout(List.copyOf(sections), align(end));
   }
 
@@ -72,18 +84,23 @@ public record AdapterLayout(List<ParameterSection> sections, long size) {
   }
 
   /** Returns PEFT's name, without the prefix, of the A of a layer. */
-  static String nameOfA(String layer) {
-    return layer + ".lora_A.weight";
+  static String nameOfA(LoraTarget layer) {
+    return layer.shape().name() + (layer.embedding() ? ".lora_embedding_A" : ".lora_A.weight");
   }
 
   /** Returns PEFT's name, without the prefix, of the B of a layer. */
-  static String nameOfB(String layer) {
-    return layer + ".lora_B.weight";
+  static String nameOfB(LoraTarget layer) {
+    return layer.shape().name() + (layer.embedding() ? ".lora_embedding_B" : ".lora_B.weight");
   }
 
   /** Returns PEFT's name, without the prefix, of the magnitude of a layer. */
   static String nameOfMagnitude(String layer) {
     return layer + ".lora_magnitude_vector";
+  }
+
+  /** Returns PEFT's name, without the prefix, of a module that is trained whole. */
+  static String nameOfWhole(String module) {
+    return module + ".weight";
   }
 
   /** Returns the number of trained parameters, gaps not included. */

@@ -19,9 +19,10 @@ import java.util.zip.CRC32C;
 import org.jspecify.annotations.Nullable;
 
 /**
- * All that is trained: for each targeted linear layer two matrices, {@code y = W x + (alpha / rank)
- * B A x}. Parameters and gradients are one flat {@code F32} tensor each, so that clipping, the
- * optimizer and a checkpoint see one buffer; modules are views into it.
+ * All that is trained: for each targeted linear layer two matrices, {@code y = W x + scaling B A
+ * x}, perhaps its magnitude, and copies of modules that are trained whole. Parameters and gradients
+ * are one flat {@code F32} tensor each, so that clipping, the optimizer and a checkpoint see one
+ * buffer; modules are views into it.
  *
  * <p>It stands beside the model and is no part of it: a pass takes an adapter, or none.
  *
@@ -29,9 +30,11 @@ import org.jspecify.annotations.Nullable;
  */
 public final class LoraAdapter implements AutoCloseable {
   private final Kernels kernels;
+  private final AdapterShape shape;
   private final AdapterLayout layout;
   private final Map<String, ParameterSection> sections = new LinkedHashMap<>();
   private final Map<String, LoraModule> modules = new LinkedHashMap<>();
+  private final Map<String, WholeModule> whole = new LinkedHashMap<>();
   private final Map<List<String>, Optional<LoraGroup>> groups = new HashMap<>();
   private final Scope scope = new Scope();
   private final Tensor parameters;
@@ -52,19 +55,21 @@ public final class LoraAdapter implements AutoCloseable {
   /** Makes an adapter whose matrices are all zero. */
   public LoraAdapter(Kernels kernels, AdapterShape shape) {
     this.kernels = kernels;
+    this.shape = shape;
     layout = AdapterLayout.of(shape);
     layout.sections().forEach(section -> sections.put(section.name(), section));
     parameters = kernels.engine().zeros(scope, layout.size());
     gradients = kernels.engine().zeros(scope, layout.size());
     working =
         kernels.type() == ElementType.F32 ? parameters : kernels.toActivations(scope, parameters);
+    shape.whole().keySet().forEach(module -> whole.put(module, wholeModule(module)));
     shape.targets().forEach(target -> modules.put(target.shape().name(), module(target)));
   }
 
   private LoraModule module(LoraTarget target) {
     String name = target.shape().name();
-    ParameterSection a = section(AdapterLayout.nameOfA(name));
-    ParameterSection b = section(AdapterLayout.nameOfB(name));
+    ParameterSection a = section(AdapterLayout.nameOfA(target));
+    ParameterSection b = section(AdapterLayout.nameOfB(target));
     return new LoraModule(
         name,
         view(working, a),
@@ -88,6 +93,15 @@ public final class LoraAdapter implements AutoCloseable {
         new LoraMagnitude.LowRankB(view(parameters, b), scaling));
   }
 
+  private WholeModule wholeModule(String module) {
+    ParameterSection section = section(AdapterLayout.nameOfWhole(module));
+    long[] shape = section.shape();
+    Tensor master = kernels.reshape(scope, view(parameters, section), shape);
+    // A norm is computed in F32, whatever the type of activations.
+    Tensor weight = shape.length == 1 ? master : view(working, section);
+    return new WholeModule(master, weight, kernels.reshape(scope, view(gradients, section), shape));
+  }
+
   private ParameterSection section(String name) {
     ParameterSection section = sections.get(name);
     if (section == null) {
@@ -103,7 +117,7 @@ public final class LoraAdapter implements AutoCloseable {
   /**
    * Draws A from the uniform distribution on (-1 / sqrt(in), 1 / sqrt(in)), which is Kaiming's with
    * a = sqrt(5), and leaves B zero, as PEFT does. Each number is a function of seed, module and
-   * place alone.
+   * place alone. An embedding's A is zero and its B normal.
    */
   public void initialize(long seed) {
     drawA(
@@ -126,12 +140,16 @@ public final class LoraAdapter implements AutoCloseable {
 
   private void drawA(long seed, Draw draw) {
     float[] flat = new float[Math.toIntExact(layout.size())];
-    for (String module : modules.keySet()) {
-      ParameterSection a = section(AdapterLayout.nameOfA(module));
-      long key = CounterRandom.key(seed, nameKey(module));
-      int start = Math.toIntExact(a.start());
-      for (int i = 0; i < a.elements(); i++) {
-        flat[start + i] = (float) draw.at(a, key, i);
+    for (LoraTarget target : shape.targets()) {
+      long key = CounterRandom.key(seed, nameKey(target.shape().name()));
+      // The output of an embedding's A is looked up: it is A that must be zero there.
+      ParameterSection drawn =
+          section(
+              target.embedding() ? AdapterLayout.nameOfB(target) : AdapterLayout.nameOfA(target));
+      int start = Math.toIntExact(drawn.start());
+      for (int i = 0; i < drawn.elements(); i++) {
+        flat[start + i] =
+            (float) (target.embedding() ? CounterRandom.normal(key, i) : draw.at(drawn, key, i));
       }
     }
     setParameters(flat);
@@ -224,6 +242,16 @@ public final class LoraAdapter implements AutoCloseable {
     return modules.get(linear);
   }
 
+  /** Returns whether the embedding is trained, so that the gradient to its output is needed. */
+  public boolean trainsEmbedding() {
+    return whole.containsKey(ModelModules.EMBEDDING) || modules.containsKey(ModelModules.EMBEDDING);
+  }
+
+  /** Returns a module that is trained whole, or null if it is not. */
+  public @Nullable WholeModule whole(String module) {
+    return whole.get(module);
+  }
+
   /**
    * Returns the updates of layers that share an input, or null if none of them has one.
    *
@@ -244,7 +272,7 @@ public final class LoraAdapter implements AutoCloseable {
         members.add(null);
         continue;
       }
-      ParameterSection a = section(AdapterLayout.nameOfA(linear));
+      ParameterSection a = section(linear + ".lora_A.weight");
       first = first == null ? a : first;
       if (a.columns() != first.columns() || a.start() != first.start() + rows * a.columns()) {
         throw new IllegalStateException(linear + ": its A does not follow that of its group");

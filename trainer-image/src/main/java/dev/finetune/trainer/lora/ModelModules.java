@@ -19,6 +19,12 @@ public record ModelModules(
   private static final String WEIGHT = ".weight";
   private static final String BLOCKS = "model.layers.";
 
+  /** Name of the embedding. */
+  public static final String EMBEDDING = "model.embed_tokens";
+
+  /** Name of the output layer. */
+  public static final String HEAD = "lm_head";
+
   /**
    * Sorts the weights of a model.
    *
@@ -42,6 +48,19 @@ public record ModelModules(
       }
     }
     return new ModelModules(List.copyOf(linears), others, layers);
+  }
+
+  /** Returns whether the output layer is the embedding, and has no weight of its own. */
+  public boolean tied() {
+    return !others.containsKey(HEAD);
+  }
+
+  /** Returns the names of all layers that can have a low-rank update. */
+  public List<String> adaptableNames() {
+    List<String> names = new ArrayList<>(List.of(EMBEDDING));
+    names.addAll(linearNames());
+    names.add(HEAD);
+    return List.copyOf(names);
   }
 
   /** Returns the names of the linear layers of the blocks. */

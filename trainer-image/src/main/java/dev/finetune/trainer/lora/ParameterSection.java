@@ -18,12 +18,22 @@ public record ParameterSection(String name, Kind kind, long start, long rows, lo
     /** B of a low-rank update (out, rank). */
     B,
     /** Magnitude of a decomposed update, a vector (out). */
-    MAGNITUDE
+    MAGNITUDE,
+    /** A of the low-rank update of an embedding (rank, vocabulary). */
+    EMBEDDING_A,
+    /** B of the low-rank update of an embedding (hidden, rank). */
+    EMBEDDING_B,
+    /** The weight of a module that is trained whole, a matrix or the vector of a norm. */
+    WHOLE
   }
 
   /** Returns the shape in PEFT's files. */
   public long[] shape() {
-    return kind == Kind.MAGNITUDE ? new long[] {rows} : new long[] {rows, columns};
+    return switch (kind) {
+      case A, B, EMBEDDING_A, EMBEDDING_B -> new long[] {rows, columns};
+      case MAGNITUDE -> new long[] {rows};
+      case WHOLE -> columns == 1 ? new long[] {rows} : new long[] {rows, columns};
+    };
   }
 
   /** Returns the number of elements. */

@@ -3,6 +3,8 @@ package dev.finetune.trainer.loss;
 import dev.finetune.trainer.engine.Kernels;
 import dev.finetune.trainer.engine.Scope;
 import dev.finetune.trainer.engine.Tensor;
+import dev.finetune.trainer.lora.LoraModule;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The loss of language modelling: the last norm, the output layer and cross-entropy, on supervised
@@ -14,12 +16,37 @@ import dev.finetune.trainer.engine.Tensor;
  * @param head weight of the output layer (vocabulary, hidden)
  * @param labelSmoothing share of a label's probability that training spreads evenly over all
  *     tokens, 0 to 1 (exclusive)
+ * @param trained what is trained of the norm and the output layer
  * @see <a href="https://arxiv.org/abs/1512.00567">Rethinking the Inception architecture, section 7
  *     (label smoothing)</a>
  */
 public record CausalCrossEntropy(
-    Kernels kernels, Tensor norm, double epsilon, Tensor head, double labelSmoothing) {
-  /** Makes the loss without smoothing. */
+    Kernels kernels,
+    Tensor norm,
+    double epsilon,
+    Tensor head,
+    double labelSmoothing,
+    Trained trained) {
+  /**
+   * What an adapter trains of the norm and the output layer.
+   *
+   * @param norm gradient to the norm's weight (hidden), {@code F32}, or null if it is frozen
+   * @param head gradient to the output layer's weight (vocabulary, hidden), {@code F32}, or null if
+   *     it is frozen
+   * @param update low-rank update of the output layer, or null
+   */
+  public record Trained(@Nullable Tensor norm, @Nullable Tensor head, @Nullable LoraModule update) {
+    /** Nothing. */
+    public static final Trained NOTHING = new Trained(null, null, null);
+  }
+
+  /** Makes the loss of frozen weights. */
+  public CausalCrossEntropy(
+      Kernels kernels, Tensor norm, double epsilon, Tensor head, double labelSmoothing) {
+    this(kernels, norm, epsilon, head, labelSmoothing, Trained.NOTHING);
+  }
+
+  /** Makes the loss of frozen weights without smoothing. */
   public CausalCrossEntropy(Kernels kernels, Tensor norm, double epsilon, Tensor head) {
     this(kernels, norm, epsilon, head, 0);
   }
@@ -37,7 +64,7 @@ public record CausalCrossEntropy(
       Tensor selected = kernels.selectRows(scope, hidden, places);
       Tensor h = kernels.rmsNorm(scope, selected, norm, epsilon).y();
       Tensor targets = kernels.engine().longs(scope, labels);
-      return kernels.crossEntropy(scope, h, head, targets).toFloats();
+      return kernels.crossEntropy(scope, h, head, lowRank(scope, h), targets).toFloats();
     }
   }
 
@@ -62,10 +89,35 @@ public record CausalCrossEntropy(
       Tensor selected = kernels.selectRows(temporary, hidden, places);
       Kernels.Normalized h = kernels.rmsNorm(temporary, selected, norm, epsilon);
       Tensor targets = kernels.engine().longs(temporary, labels);
+      Kernels.OutputUpdate lowRank = lowRank(temporary, h.y());
       Kernels.LossAndGradient loss =
-          kernels.crossEntropyGradient(temporary, h.y(), head, targets, scale, labelSmoothing);
+          kernels.crossEntropyGradient(
+              temporary, h.y(), head, lowRank, targets, scale, labelSmoothing, trained.head());
+      accumulateUpdate(h.y(), loss, lowRank);
+      if (trained.norm() != null) {
+        kernels.accumulateNorm(trained.norm(), loss.hidden(), selected, h.inverse());
+      }
       Tensor wide = kernels.rmsNormBackward(temporary, loss.hidden(), selected, h.inverse(), norm);
       return new Result(loss.nll().toFloats(), kernels.scatterRows(scope, hidden, places, wide));
+    }
+  }
+
+  private Kernels.@Nullable OutputUpdate lowRank(Scope scope, Tensor h) {
+    LoraModule update = trained.update();
+    if (update == null) {
+      return null;
+    }
+    Tensor low = kernels.loraLow(scope, h, update.a());
+    return new Kernels.OutputUpdate(
+        low, kernels.emptyLike(scope, low), update.b(), update.gradientB(), update.scaling());
+  }
+
+  private void accumulateUpdate(
+      Tensor h, Kernels.LossAndGradient loss, Kernels.@Nullable OutputUpdate lowRank) {
+    LoraModule update = trained.update();
+    if (update != null && lowRank != null) {
+      kernels.accumulateGradient(update.gradientA(), lowRank.up(), h);
+      kernels.accumulateProduct(loss.hidden(), lowRank.up(), update.a());
     }
   }
 
@@ -74,7 +126,7 @@ public record CausalCrossEntropy(
     try (Scope scope = new Scope()) {
       Tensor selected = kernels.selectRows(scope, hidden, kernels.engine().longs(scope, rows));
       Tensor h = kernels.rmsNorm(scope, selected, norm, epsilon).y();
-      return kernels.logits(scope, h, head).toFloats();
+      return kernels.logits(scope, h, head, lowRank(scope, h)).toFloats();
     }
   }
 }

@@ -19,8 +19,8 @@ import org.jspecify.annotations.Nullable;
 final class DecoderBlock implements AutoCloseable {
   private final Kernels kernels;
   private final ModelConfig config;
-  private final Tensor inputNorm;
-  private final Tensor postAttentionNorm;
+  private final NormWeight inputNorm;
+  private final NormWeight postAttentionNorm;
   private final LinearGroup queryKeyValue;
   private final LinearGroup output;
   private final LinearGroup gateUp;
@@ -28,8 +28,8 @@ final class DecoderBlock implements AutoCloseable {
 
   /** The weights of a block: the two norms (hidden) and the four groups of linear layers. */
   record Weights(
-      Tensor inputNorm,
-      Tensor postAttentionNorm,
+      NormWeight inputNorm,
+      NormWeight postAttentionNorm,
       LinearGroup queryKeyValue,
       LinearGroup output,
       LinearGroup gateUp,
@@ -81,11 +81,13 @@ final class DecoderBlock implements AutoCloseable {
     int keyValueHeads = config.keyValueHeads();
     int size = config.headSize();
     long tokens = pass.batch().tokens();
+    LoraAdapter adapter = pass.adapter();
     Scope kept = new Scope();
     kept.own(x);
     try (Scope temporary = new Scope()) {
       // Attention.
-      Kernels.Normalized h = kernels.rmsNorm(temporary, x, inputNorm, config.rmsNormEpsilon());
+      Kernels.Normalized h =
+          kernels.rmsNorm(temporary, x, inputNorm.with(adapter), config.rmsNormEpsilon());
       LinearGroup.Outputs qkv = queryKeyValue.forward(temporary, h.y(), pass);
       Tensor q = kernels.rotate(temporary, qkv.y()[0], heads, size, pass.cos(), pass.sin());
       Tensor k = kernels.rotate(temporary, qkv.y()[1], keyValueHeads, size, pass.cos(), pass.sin());
@@ -98,7 +100,7 @@ final class DecoderBlock implements AutoCloseable {
 
       // MLP.
       Kernels.Normalized h2 =
-          kernels.rmsNorm(temporary, x2, postAttentionNorm, config.rmsNormEpsilon());
+          kernels.rmsNorm(temporary, x2, postAttentionNorm.with(adapter), config.rmsNormEpsilon());
       LinearGroup.Outputs gu = gateUp.forward(temporary, h2.y(), pass);
       Tensor product = kernels.swiglu(temporary, gu.y()[0], gu.y()[1]);
       LinearGroup.Outputs d = down.forward(temporary, product, pass);
@@ -162,6 +164,7 @@ final class DecoderBlock implements AutoCloseable {
     int keyValueHeads = config.keyValueHeads();
     int size = config.headSize();
     long tokens = pass.batch().tokens();
+    LoraAdapter adapter = pass.adapter();
     try (Scope temporary = new Scope()) {
       // MLP.
       Tensor product = kernels.swiglu(temporary, s.gate(), s.up());
@@ -169,14 +172,17 @@ final class DecoderBlock implements AutoCloseable {
       temporary.free(product);
       Kernels.Pair dGateUp = kernels.swigluBackward(temporary, dProduct, s.gate(), s.up());
       temporary.free(dProduct);
-      Tensor h2 = kernels.rmsNormAgain(temporary, s.x2(), s.inverse2(), postAttentionNorm);
+      Tensor h2 =
+          kernels.rmsNormAgain(temporary, s.x2(), s.inverse2(), postAttentionNorm.with(adapter));
       Tensor dh2 =
           gateUp.backward(
               temporary, new Tensor[] {dGateUp.first(), dGateUp.second()}, h2, s.lowGateUp(), pass);
       temporary.free(dGateUp.first());
       temporary.free(dGateUp.second());
+      postAttentionNorm.accumulate(adapter, dh2, s.x2(), s.inverse2());
       Tensor g2 =
-          kernels.rmsNormBackward(temporary, g, dh2, s.x2(), s.inverse2(), postAttentionNorm);
+          kernels.rmsNormBackward(
+              temporary, g, dh2, s.x2(), s.inverse2(), postAttentionNorm.with(adapter));
 
       // Attention.
       Tensor flat = kernels.reshape(temporary, s.attended(), tokens, (long) heads * size);
@@ -192,7 +198,7 @@ final class DecoderBlock implements AutoCloseable {
       Tensor dq = kernels.rotateBackward(temporary, d.q(), heads, size, pass.cos(), pass.sin());
       Tensor dk =
           kernels.rotateBackward(temporary, d.k(), keyValueHeads, size, pass.cos(), pass.sin());
-      Tensor h = kernels.rmsNormAgain(temporary, s.x(), s.inverse1(), inputNorm);
+      Tensor h = kernels.rmsNormAgain(temporary, s.x(), s.inverse1(), inputNorm.with(adapter));
       Tensor dh =
           queryKeyValue.backward(
               temporary,
@@ -204,12 +210,15 @@ final class DecoderBlock implements AutoCloseable {
               h,
               s.lowQueryKeyValue(),
               pass);
-      return kernels.rmsNormBackward(scope, g2, dh, s.x(), s.inverse1(), inputNorm);
+      inputNorm.accumulate(adapter, dh, s.x(), s.inverse1());
+      return kernels.rmsNormBackward(scope, g2, dh, s.x(), s.inverse1(), inputNorm.with(adapter));
     }
   }
 
-  /** Sets the magnitudes of the block's layers to the norms of their weights. */
-  void initializeMagnitudes(LoraAdapter adapter) {
+  /** Sets what an adapter begins with of the block: magnitudes, and norms that it trains. */
+  void initialize(LoraAdapter adapter) {
+    inputNorm.initialize(adapter);
+    postAttentionNorm.initialize(adapter);
     for (LinearGroup group : new LinearGroup[] {queryKeyValue, output, gateUp, down}) {
       group.initializeMagnitudes(adapter);
     }

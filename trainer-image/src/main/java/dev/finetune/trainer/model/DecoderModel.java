@@ -7,6 +7,10 @@ import dev.finetune.trainer.engine.Tensor;
 import dev.finetune.trainer.lora.DropoutMasks;
 import dev.finetune.trainer.lora.LinearShape;
 import dev.finetune.trainer.lora.LoraAdapter;
+import dev.finetune.trainer.lora.LoraModule;
+import dev.finetune.trainer.lora.ModelModules;
+import dev.finetune.trainer.lora.WholeModule;
+import dev.finetune.trainer.loss.CausalCrossEntropy;
 import dev.finetune.trainer.quant.Nf4Table;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -21,7 +25,7 @@ public final class DecoderModel implements AutoCloseable {
   private final List<DecoderBlock> blocks;
   private final Tensor embedding;
   private final Tensor head;
-  private final Tensor norm;
+  private final NormWeight norm;
   private final List<LinearShape> linears;
   private final @Nullable Nf4Table shared;
   private Scope rotations = new Scope();
@@ -35,14 +39,14 @@ public final class DecoderModel implements AutoCloseable {
    *
    * @param embedding (vocabulary, hidden) in the type of activations
    * @param head as the embedding; the same tensor if they are tied
-   * @param norm (hidden), {@code F32}
+   * @param norm the last norm
    * @param shared tables of quantized weights, closed with the model, or null
    */
   record Parts(
       List<DecoderBlock> blocks,
       Tensor embedding,
       Tensor head,
-      Tensor norm,
+      NormWeight norm,
       List<LinearShape> linears,
       @Nullable Nf4Table shared) {}
 
@@ -142,7 +146,7 @@ public final class DecoderModel implements AutoCloseable {
     try {
       forward.scope.own(scope.release(pass.cos()));
       forward.scope.own(scope.release(pass.sin()));
-      Tensor x = scope.release(embeddings(scope, batch, noise));
+      Tensor x = scope.release(embeddings(scope, batch, adapter, noise));
       for (DecoderBlock block : blocks) {
         tape.begin(kernels, x);
         Scope output = new Scope();
@@ -159,8 +163,12 @@ public final class DecoderModel implements AutoCloseable {
     }
   }
 
-  private Tensor embeddings(Scope scope, MicroBatch batch, @Nullable EmbeddingNoise noise) {
-    Tensor rows = kernels.embedding(scope, embedding, kernels.engine().longs(scope, batch.ids()));
+  private Tensor embeddings(
+      Scope scope,
+      MicroBatch batch,
+      @Nullable LoraAdapter adapter,
+      @Nullable EmbeddingNoise noise) {
+    Tensor rows = embed(scope, adapter, kernels.engine().longs(scope, batch.ids()));
     return noise == null
         ? rows
         : kernels.add(scope, rows, noise.draw(kernels, scope, batch, config.hiddenSize()));
@@ -184,6 +192,7 @@ public final class DecoderModel implements AutoCloseable {
           current = next;
         }
       }
+      accumulateEmbedding(forward.pass, g);
     } finally {
       current.close();
     }
@@ -201,6 +210,29 @@ public final class DecoderModel implements AutoCloseable {
       block.forward(output, input.scope().release(input.x()), forward.pass, once);
     }
     return once.pop();
+  }
+
+  private void accumulateEmbedding(Pass pass, Tensor g) {
+    LoraAdapter adapter = pass.adapter();
+    if (adapter == null || !adapter.trainsEmbedding()) {
+      return;
+    }
+    WholeModule whole = adapter.whole(ModelModules.EMBEDDING);
+    LoraModule update = adapter.find(ModelModules.EMBEDDING);
+    try (Scope scope = new Scope()) {
+      if (whole != null) {
+        Tensor ids = kernels.engine().longs(scope, pass.batch().ids());
+        kernels.accumulateRows(whole.gradient(), ids, g);
+      } else if (update != null) {
+        Tensor ids = kernels.engine().longs(scope, pass.batch().ids());
+        kernels.updateEmbeddingBackward(
+            g,
+            ids,
+            new Kernels.Pair(update.a(), update.b()),
+            new Kernels.Pair(update.gradientA(), update.gradientB()),
+            update.scaling());
+      }
+    }
   }
 
   private RotationTables rotations(int length) {
@@ -222,12 +254,61 @@ public final class DecoderModel implements AutoCloseable {
   }
 
   /**
-   * Sets the magnitudes of a DoRA adapter to the norms of {@code W + scaling B A}, so that they
-   * change nothing yet.
+   * Sets what an adapter begins with of this model: the magnitudes of DoRA, to the norms of {@code
+   * W + scaling B A}, and the modules that it trains whole.
    */
-  public void initializeMagnitudes(LoraAdapter adapter) {
-    blocks.forEach(block -> block.initializeMagnitudes(adapter));
+  public void initialize(LoraAdapter adapter) {
+    blocks.forEach(block -> block.initialize(adapter));
+    norm.initialize(adapter);
+    copy(embedding, adapter.whole(ModelModules.EMBEDDING));
+    copy(head, adapter.whole(ModelModules.HEAD));
     adapter.parametersChanged();
+  }
+
+  private void copy(Tensor weight, @Nullable WholeModule whole) {
+    if (whole != null) {
+      kernels.overwrite(whole.master(), weight);
+    }
+  }
+
+  private Tensor embed(Scope scope, @Nullable LoraAdapter adapter, Tensor ids) {
+    Tensor x = kernels.embedding(scope, embedding(adapter), ids);
+    LoraModule update = adapter == null ? null : adapter.find(ModelModules.EMBEDDING);
+    if (update != null) {
+      kernels.updateEmbedding(x, ids, update.a(), update.b(), update.scaling());
+    }
+    return x;
+  }
+
+  private Tensor embedding(@Nullable LoraAdapter adapter) {
+    WholeModule whole = adapter == null ? null : adapter.whole(ModelModules.EMBEDDING);
+    return whole == null ? embedding : whole.weight();
+  }
+
+  /** Returns the loss of the model with an adapter, without label smoothing. */
+  public CausalCrossEntropy loss(@Nullable LoraAdapter adapter) {
+    return loss(adapter, 0);
+  }
+
+  /**
+   * Returns the loss of the model with an adapter, to which it adds the gradients of what that
+   * trains of the last norm and the output layer.
+   *
+   * @param labelSmoothing share of a label's probability that is spread over all tokens
+   */
+  public CausalCrossEntropy loss(@Nullable LoraAdapter adapter, double labelSmoothing) {
+    WholeModule wholeHead = adapter == null ? null : adapter.whole(ModelModules.HEAD);
+    WholeModule wholeNorm = adapter == null ? null : adapter.whole(norm.name());
+    return new CausalCrossEntropy(
+        kernels,
+        norm.with(adapter),
+        config.rmsNormEpsilon(),
+        wholeHead == null ? head : wholeHead.weight(),
+        labelSmoothing,
+        new CausalCrossEntropy.Trained(
+            wholeNorm == null ? null : wholeNorm.gradient(),
+            wholeHead == null ? null : wholeHead.gradient(),
+            adapter == null ? null : adapter.find(ModelModules.HEAD)));
   }
 
   /** Returns the linear layers that an adapter may change, in order. */
@@ -237,7 +318,7 @@ public final class DecoderModel implements AutoCloseable {
 
   /** Returns the weight of the last norm (hidden), {@code F32}. */
   public Tensor norm() {
-    return norm;
+    return norm.base();
   }
 
   /** Returns the weight of the output layer (vocabulary, hidden). */

@@ -38,6 +38,7 @@ public final class ModelLoader {
   private final @Nullable Quantization quantization;
   private final @Nullable Nf4Table table;
   private final ExecutorService threads;
+  private final @Nullable WeightChange change;
   private final List<LinearShape> linears = new ArrayList<>();
 
   private ModelLoader(
@@ -45,13 +46,15 @@ public final class ModelLoader {
       ModelConfig config,
       WeightReader weights,
       @Nullable Quantization quantization,
-      ExecutorService threads) {
+      ExecutorService threads,
+      @Nullable WeightChange change) {
     this.kernels = kernels;
     this.config = config;
     this.weights = weights;
     this.quantization = quantization;
     this.threads = threads;
     this.table = quantization == null ? null : new Nf4Table(kernels.engine());
+    this.change = change;
   }
 
   /**
@@ -66,17 +69,32 @@ public final class ModelLoader {
       ModelConfig config,
       WeightReader weights,
       @Nullable Quantization quantization) {
+    return load(kernels, config, weights, quantization, null);
+  }
+
+  /**
+   * Loads a decoder whose linear layers are not those on disk.
+   *
+   * @param change what becomes of the weight of each linear layer of the blocks before it is
+   *     quantized, or null for nothing
+   */
+  public static DecoderModel load(
+      Kernels kernels,
+      ModelConfig config,
+      WeightReader weights,
+      @Nullable Quantization quantization,
+      @Nullable WeightChange change) {
     int processors = Math.min(MOST_THREADS, Runtime.getRuntime().availableProcessors());
     ThreadFactory factory = Thread.ofPlatform().daemon().name("weights-", 1).factory();
     try (ExecutorService threads = Executors.newFixedThreadPool(processors, factory)) {
-      return new ModelLoader(kernels, config, weights, quantization, threads).load();
+      return new ModelLoader(kernels, config, weights, quantization, threads, change).load();
     }
   }
 
   private DecoderModel load() {
     Arriving<Tensor> embedding = activations("model.embed_tokens.weight");
     Arriving<Tensor> head = config.tiedEmbeddings() ? embedding : activations("lm_head.weight");
-    Arriving<Tensor> norm = norm("model.norm.weight");
+    Arriving<NormWeight> norm = norm("model.norm");
     List<DecoderBlock> blocks = new ArrayList<>();
     // One block is on its way while another is waited for.
     Arriving<DecoderBlock> next = block(0);
@@ -96,8 +114,8 @@ public final class ModelLoader {
 
   private Arriving<DecoderBlock> block(int layer) {
     String prefix = "model.layers." + layer + ".";
-    Arriving<Tensor> input = norm(prefix + "input_layernorm.weight");
-    Arriving<Tensor> postAttention = norm(prefix + "post_attention_layernorm.weight");
+    Arriving<NormWeight> input = norm(prefix + "input_layernorm");
+    Arriving<NormWeight> postAttention = norm(prefix + "post_attention_layernorm");
     List<Arriving<LinearGroup>> groups =
         List.of(
             group(layer, 0, "self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"),
@@ -120,8 +138,7 @@ public final class ModelLoader {
   private Arriving<LinearGroup> group(int layer, int group, String... names) {
     List<String> full =
         Arrays.stream(names).map(name -> "model.layers." + layer + "." + name).toList();
-    List<Arriving<FrozenWeight>> arriving =
-        full.stream().map(name -> frozen(name + ".weight")).toList();
+    List<Arriving<FrozenWeight>> arriving = full.stream().map(name -> frozen(name)).toList();
     return () -> {
       List<FrozenLinear> members = new ArrayList<>();
       for (int i = 0; i < full.size(); i++) {
@@ -134,7 +151,12 @@ public final class ModelLoader {
     };
   }
 
-  private Arriving<FrozenWeight> frozen(String name) {
+  private Arriving<FrozenWeight> frozen(String linear) {
+    String name = linear + ".weight";
+    if (change != null) {
+      Arriving<Tensor> original = read(name, ElementType.F32);
+      return () -> changed(linear, original.get(), change);
+    }
     if (quantization == null || table == null) {
       Arriving<Tensor> dense = activations(name);
       return () -> new DenseWeight(dense.get());
@@ -144,8 +166,25 @@ public final class ModelLoader {
     return arriving(name, builder::add, builder::build);
   }
 
-  private Arriving<Tensor> norm(String name) {
-    return read(name, ElementType.F32);
+  private FrozenWeight changed(String linear, Tensor original, WeightChange change) {
+    try (Scope scope = new Scope()) {
+      Tensor changed = change.apply(scope, linear, scope.own(original));
+      if (quantization != null && table != null) {
+        Nf4Weight.Builder builder =
+            Nf4Weight.builder(kernels, table, changed.size(0), changed.size(1), quantization);
+        float[] values = changed.toFloats();
+        builder.add(values, values.length);
+        return builder.build();
+      }
+      return new DenseWeight(
+          scope.release(
+              kernels.type() == ElementType.F32 ? changed : kernels.toActivations(scope, changed)));
+    }
+  }
+
+  private Arriving<NormWeight> norm(String name) {
+    Arriving<Tensor> weight = read(name + ".weight", ElementType.F32);
+    return () -> new NormWeight(kernels, name, weight.get());
   }
 
   private Arriving<Tensor> activations(String name) {

@@ -10,13 +10,22 @@ import dev.finetune.trainer.engine.Kernels;
 import dev.finetune.trainer.lora.AdapterShape;
 import dev.finetune.trainer.lora.LoraAdapter;
 import dev.finetune.trainer.lora.ModelModules;
+import dev.finetune.trainer.lora.PrincipalComponents;
 import dev.finetune.trainer.model.DecoderModel;
 import dev.finetune.trainer.model.ModelLoader;
 import java.nio.file.Path;
+import java.util.HashMap;
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
-/** A base model in memory and the adapter that some settings describe. */
-record AdaptedModel(DecoderModel model, LoraAdapter adapter) implements AutoCloseable {
+/**
+ * A base model in memory and the adapter that some settings describe.
+ *
+ * @param components what was taken out of the base weights, for adapters that begin as PiSSA
+ */
+record AdaptedModel(
+    DecoderModel model, LoraAdapter adapter, @Nullable PrincipalComponents components)
+    implements AutoCloseable {
   /** Returns the modules of a base model that is not loaded yet. */
   static ModelModules modules(BaseModel base) {
     return ModelModules.of(DecoderTensors.shapes(base.config()), base.config().layers());
@@ -61,10 +70,18 @@ record AdaptedModel(DecoderModel model, LoraAdapter adapter) implements AutoClos
       @Nullable Quantization quantization,
       AdapterSettings settings) {
     AdapterShape shape = settings.shape(modules(base));
-    DecoderModel model = ModelLoader.load(kernels, base.config(), base.weights(), quantization);
+    PrincipalComponents components =
+        settings.init() == AdapterInit.PISSA ? new PrincipalComponents(kernels, shape) : null;
+    DecoderModel model =
+        ModelLoader.load(
+            kernels,
+            base.config(),
+            base.weights(),
+            quantization,
+            components == null ? null : components::rest);
     boolean made = false;
     try {
-      AdaptedModel adapted = new AdaptedModel(model, new LoraAdapter(kernels, shape));
+      AdaptedModel adapted = new AdaptedModel(model, new LoraAdapter(kernels, shape), components);
       made = true;
       return adapted;
     } finally {
@@ -75,12 +92,17 @@ record AdaptedModel(DecoderModel model, LoraAdapter adapter) implements AutoClos
   }
 
   private void initialize(AdapterSettings settings, long seed) {
-    if (settings.init() == AdapterInit.GAUSSIAN) {
+    if (components != null) {
+      Map<String, float[]> tensors = new HashMap<>();
+      adapter.tensors().forEach((name, matrix) -> tensors.put(name, matrix.values()));
+      tensors.putAll(components.matrices());
+      adapter.setTensors(tensors);
+    } else if (settings.init() == AdapterInit.GAUSSIAN) {
       adapter.initializeGaussian(seed);
     } else {
       adapter.initialize(seed);
     }
-    model.initializeMagnitudes(adapter);
+    model.initialize(adapter);
   }
 
   private AdaptedModel afterwards(Runnable step) {

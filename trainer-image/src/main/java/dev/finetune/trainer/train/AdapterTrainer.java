@@ -81,13 +81,7 @@ public final class AdapterTrainer implements AutoCloseable {
             adapter.sections(), adapter.parameters().elements(), settings.loraPlusRatio());
     this.optimizer = Optimizer.of(kernels, layout, training);
     this.plateau = settings.learningRate().plateau();
-    this.loss =
-        new CausalCrossEntropy(
-            kernels,
-            model.norm(),
-            model.config().rmsNormEpsilon(),
-            model.head(),
-            training.labelSmoothing());
+    this.loss = model.loss(adapter, training.labelSmoothing());
   }
 
   /**

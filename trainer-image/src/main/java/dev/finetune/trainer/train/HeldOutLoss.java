@@ -34,9 +34,7 @@ public final class HeldOutLoss {
       List<Example> examples,
       int tokenBudget,
       BooleanSupplier stop) {
-    CausalCrossEntropy loss =
-        new CausalCrossEntropy(
-            kernels, model.norm(), model.config().rmsNormEpsilon(), model.head());
+    CausalCrossEntropy loss = model.loss(adapter);
     double sum = 0;
     long supervised = 0;
     for (List<Example> part : MicroBatches.cut(examples, tokenBudget)) {

@@ -92,13 +92,26 @@ class RequestedAdapterTest {
         "{'layersToTransform': [0], 'targetModules': ['.*q_proj']}"
             + "| spec.adapter.layersToTransform: cannot be used with a regular expression",
         "{'excludeModules': ['q_proj', 'w_proj']}"
-            + "| spec.adapter.excludeModules[1]: must match a linear layer of the model",
+            + "| spec.adapter.excludeModules[1]: must match a layer of the model",
         "{'excludeModules': ['all-linear']}"
             + "| spec.adapter.excludeModules[0]: must leave a linear layer",
         "{'targetModules': ['q_proj'], 'excludeModules': ['self_attn.q_proj']}"
             + "| spec.adapter: targetModules, excludeModules, layersToTransform and modulesToSave",
         "{'alphaPattern': {'q_proj': 4, 'v_proj': 1}, 'targetModules': ['q_proj']}"
             + "| spec.adapter.alphaPattern[v_proj]: must match a layer that gets an update",
+        "{'init': 'pissa', 'rank': 65}"
+            + "| spec.adapter.init: pissa needs a rank of at most 64 for"
+            + " model.layers.0.self_attn.q_proj of 64 x 64, was 65",
+        "{'modulesToSave': ['norm', 'head']}"
+            + "| spec.adapter.modulesToSave: embed_tokens and lm_head are one weight in this model",
+        "{'targetModules': ['q_proj', 'lm_head']}"
+            + "| spec.adapter.targetModules: embed_tokens and lm_head are one weight in this model",
+        "{'modulesToSave': ['embed_tokens']}"
+            + "| spec.adapter.modulesToSave: embed_tokens and lm_head are one weight in this model",
+        "{'modulesToSave': ['norm', 'wte']}"
+            + "| spec.adapter.modulesToSave[1]: must be the end of a module's name",
+        "{'modulesToSave': ['o_proj']}"
+            + "| spec.adapter.modulesToSave: 'o_proj' matches model.layers.0.self_attn.o_proj",
         "{'rankPattern': {'(q': 4}}"
             + "| spec.adapter.rankPattern[(q]: must be a regular expression",
       })
@@ -106,6 +119,47 @@ class RequestedAdapterTest {
     assertThatThrownBy(() -> settings(json).shape(MODULES))
         .isInstanceOf(InvalidConfiguration.class)
         .hasMessageStartingWith(message);
+  }
+
+  @Test
+  void trainsWholeWhateverEndsAsAnEntryDoes() throws IOException {
+    ModelModules untied = GoldenModel.modules("tiny-llama-untied");
+    assertThat(
+            new RequestedAdapter(adapter("{'modulesToSave': ['lm_head', 'embed_tokens']}"), untied)
+                .settings(null)
+                .shape(untied)
+                .whole())
+        .containsExactly(
+            Map.entry("model.embed_tokens", List.of(512L, 64L)),
+            Map.entry("lm_head", List.of(512L, 64L)));
+    assertThat(settings("{'modulesToSave': ['norm']}").shape(MODULES).whole().keySet())
+        .containsExactly(
+            "model.layers.0.input_layernorm",
+            "model.layers.0.post_attention_layernorm",
+            "model.layers.1.input_layernorm",
+            "model.layers.1.post_attention_layernorm",
+            "model.norm");
+  }
+
+  @Test
+  void embeddingAndOutputLayerGetUpdatesWhenNamed() throws IOException {
+    ModelModules untied = GoldenModel.modules("tiny-llama-untied");
+    Map<String, LoraTarget> targets = new TreeMap<>();
+    new RequestedAdapter(adapter("{'targetModules': ['lm_head', 'embed_tokens']}"), untied)
+        .settings(null)
+        .shape(untied)
+        .targets()
+        .forEach(target -> targets.put(target.shape().name(), target));
+    assertThat(targets.keySet()).containsExactly("lm_head", "model.embed_tokens");
+    assertThat(targets.get("lm_head").embedding()).isFalse();
+    assertThat(targets.get("model.embed_tokens").embedding()).isTrue();
+    for (String refused : new String[] {"'init': 'pissa'", "'variant': 'DoRA'", "'dropout': 0.1"}) {
+      RequestedAdapter requested =
+          new RequestedAdapter(adapter("{'targetModules': ['lm_head'], " + refused + "}"), untied);
+      assertThatThrownBy(() -> requested.settings(null).shape(untied))
+          .isInstanceOf(InvalidConfiguration.class)
+          .hasMessageContaining("lm_head");
+    }
   }
 
   @Test

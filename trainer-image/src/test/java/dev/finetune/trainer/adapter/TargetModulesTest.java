@@ -30,7 +30,7 @@ class TargetModulesTest {
     assertThatThrownBy(() -> resolve(List.of("proj"), LINEARS))
         .isInstanceOf(InvalidConfiguration.class)
         .hasMessage(
-            "spec.adapter.targetModules[0]: must match a linear layer of the model, 'proj' matches"
+            "spec.adapter.targetModules[0]: must match a layer of the model, 'proj' matches"
                 + " none; it has down_proj, q_proj");
   }
 
@@ -40,6 +40,15 @@ class TargetModulesTest {
     ModuleNames targets = resolve(List.of(expression), LINEARS);
     assertThat(select(targets)).containsExactly(LINEARS.get(2), LINEARS.get(3));
     assertThat(targets.pattern()).isEqualTo(expression);
+  }
+
+  @Test
+  void furtherLayersAreMeantByEntriesOfTheirOwnOnly() {
+    List<String> ends = List.of("model.embed_tokens", "lm_head");
+    assertThat(TargetModules.resolve("f", List.of("all-linear", "lm_head"), LINEARS, ends).names())
+        .containsExactly("down_proj", "lm_head", "q_proj");
+    assertThat(TargetModules.resolve("f", List.of("embed_tokens"), LINEARS, ends).names())
+        .containsExactly("embed_tokens");
   }
 
   @Test
@@ -65,7 +74,7 @@ class TargetModulesTest {
   }
 
   private static ModuleNames resolve(List<String> entries, List<String> linears) {
-    return TargetModules.resolve("spec.adapter.targetModules", entries, linears);
+    return TargetModules.resolve("spec.adapter.targetModules", entries, linears, List.of());
   }
 
   private static List<String> select(ModuleNames names) {

@@ -9,6 +9,7 @@ import dev.finetune.trainer.engine.Kernels;
 import dev.finetune.trainer.lora.ModelModules;
 import dev.finetune.trainer.model.DecoderModel;
 import dev.finetune.trainer.model.ModelLoader;
+import dev.finetune.trainer.model.WeightChange;
 import org.jspecify.annotations.Nullable;
 
 /** A tiny model of the goldens. */
@@ -18,11 +19,21 @@ public final class GoldenModel {
   /** Loads it. */
   public static DecoderModel load(
       Kernels kernels, String name, @Nullable Quantization quantization) {
+    return load(kernels, name, quantization, null);
+  }
+
+  /** Loads it with its linear layers changed. */
+  public static DecoderModel load(
+      Kernels kernels,
+      String name,
+      @Nullable Quantization quantization,
+      @Nullable WeightChange change) {
     return ModelLoader.load(
         kernels,
         config(name),
         new GoldenWeights(Goldens.tensors("models/" + name + "/model.safetensors")),
-        quantization);
+        quantization,
+        change);
   }
 
   /** Returns the modules of a tiny model. */

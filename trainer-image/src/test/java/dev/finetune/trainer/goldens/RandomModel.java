@@ -41,6 +41,24 @@ public final class RandomModel {
         256);
   }
 
+  /** Returns a configuration with an output layer of its own. */
+  public static ModelConfig untied(ModelConfig config) {
+    return new ModelConfig(
+        config.architecture(),
+        config.vocabularySize(),
+        config.hiddenSize(),
+        config.intermediateSize(),
+        config.layers(),
+        config.attentionHeads(),
+        config.keyValueHeads(),
+        config.headSize(),
+        config.rmsNormEpsilon(),
+        config.ropeTheta(),
+        config.ropeScaling(),
+        false,
+        config.maxPositions());
+  }
+
   /** Loads a model of normal random weights. */
   public static DecoderModel load(
       Kernels kernels, ModelConfig config, @Nullable Quantization quantization, long seed) {
@@ -69,14 +87,14 @@ public final class RandomModel {
     return adapter(kernels, AdapterShape.of(model.linears(), rank, 2.0 * rank), seed);
   }
 
-  /** Makes an adapter of some shape with random numbers; magnitudes are near 1. */
+  /** Makes an adapter of some shape with random numbers; vectors are near 1. */
   public static LoraAdapter adapter(Kernels kernels, AdapterShape shape, long seed) {
     LoraAdapter adapter = new LoraAdapter(kernels, shape);
     Random random = new Random(seed);
     TreeMap<String, float[]> filled = new TreeMap<>();
     for (ParameterSection section : adapter.sections()) {
       float[] values = normal(random, Math.toIntExact(section.elements()), 0.2f);
-      if (section.kind() == ParameterSection.Kind.MAGNITUDE) {
+      if (section.kind() == ParameterSection.Kind.MAGNITUDE || section.columns() == 1) {
         for (int i = 0; i < values.length; i++) {
           values[i] += 1;
         }

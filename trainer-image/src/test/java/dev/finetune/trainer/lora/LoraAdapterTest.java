@@ -61,6 +61,23 @@ class LoraAdapterTest {
   }
 
   @Test
+  void drawsNormalBOfAnEmbeddingAndLeavesAZero() {
+    LoraTarget embedding = new LoraTarget(new LinearShape("embed_tokens", 50, 400), 3, 2, true);
+    try (LoraAdapter adapter =
+        new LoraAdapter(kernels, new AdapterShape(List.of(embedding), false))) {
+      adapter.initialize(42);
+      assertThat(adapter.tensors().get("embed_tokens.lora_embedding_A").values()).containsOnly(0f);
+      LoraAdapter.Matrix b = adapter.tensors().get("embed_tokens.lora_embedding_B");
+      assertThat(b.shape()).containsExactly(400, 3);
+      double squares = 0;
+      for (float value : b.values()) {
+        squares += value * value / b.values().length;
+      }
+      assertThat(squares).isCloseTo(1, within(0.15));
+    }
+  }
+
+  @Test
   void whatAModuleDrawsDoesNotDependOnTheOthers() {
     try (LoraAdapter both = new LoraAdapter(kernels, List.of(FIRST, SECOND), 4, 8);
         LoraAdapter alone = new LoraAdapter(kernels, List.of(SECOND), 4, 8)) {

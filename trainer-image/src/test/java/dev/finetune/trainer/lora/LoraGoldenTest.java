@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import dev.finetune.api.spec.AdapterInit;
 import dev.finetune.api.spec.Quantization;
 import dev.finetune.api.spec.QuantizationType;
 import dev.finetune.api.spec.Schedule;
@@ -20,6 +21,7 @@ import dev.finetune.trainer.loss.CausalCrossEntropy;
 import dev.finetune.trainer.model.DecoderModel;
 import dev.finetune.trainer.model.MicroBatch;
 import dev.finetune.trainer.model.Tape;
+import dev.finetune.trainer.model.WeightChange;
 import dev.finetune.trainer.optim.AdamConstants;
 import dev.finetune.trainer.optim.AdamW;
 import dev.finetune.trainer.optim.GradientClip;
@@ -59,8 +61,11 @@ class LoraGoldenTest {
         "llama-dora",
         "llama-nf4dq-dora",
         "llama-pattern",
+        "llama-pissa",
         "llama-layer1-regex",
         "llama-untied-full7",
+        "llama-untied-save-modules",
+        "llama-untied-embed-head",
         "llama3rope-full7",
         "llama-leftpad",
         "llama-accum4-lmlabels",
@@ -83,14 +88,20 @@ class LoraGoldenTest {
     Map<String, float[]> initial = adapterTensors("lora/" + name + "/init");
     Map<String, float[]> expected = adapterTensors("lora/" + name + "/final");
     long before = TestEngine.engine().liveTensors();
-    try (DecoderModel model =
-            GoldenModel.load(kernels, golden.path("model").asText(), quantization(golden));
-        LoraAdapter adapter = adapter(kernels, name, golden, initial);
+    AdapterSettings settings =
+        AdapterConfig.read(Goldens.path("lora/" + name + "/init/adapter_config.json")).settings();
+    String base = golden.path("model").asText();
+    AdapterShape shape = settings.shape(GoldenModel.modules(base));
+    WeightChange change =
+        settings.init() == AdapterInit.PISSA ? new PrincipalComponents(kernels, shape)::rest : null;
+    try (DecoderModel model = GoldenModel.load(kernels, base, quantization(golden), change);
+        LoraAdapter adapter = new LoraAdapter(kernels, shape);
         AdamW optimizer =
             new AdamW(
                 kernels,
                 new ParameterLayout(adapter.sections(), adapter.parameters().elements(), 1),
                 AdamConstants.standard(golden.path("train").path("weight_decay").asDouble()))) {
+      adapter.setTensors(initial);
       train(kernels, model, adapter, optimizer, golden, name);
       for (int step = 0; step < losses.size(); step++) {
         JsonNode reference = golden.path("steps").get(step);
@@ -125,9 +136,7 @@ class LoraGoldenTest {
       String name) {
     GoldenTensors batches = Goldens.tensors("lora/" + name + "/batches.safetensors");
     JsonNode training = golden.path("train");
-    CausalCrossEntropy loss =
-        new CausalCrossEntropy(
-            kernels, model.norm(), model.config().rmsNormEpsilon(), model.head());
+    CausalCrossEntropy loss = model.loss(adapter);
     int steps = golden.path("steps").size();
     LearningRate rate =
         new LearningRate(
@@ -211,20 +220,14 @@ class LoraGoldenTest {
                     .isLessThan(tolerance));
   }
 
-  /** Gradients are named by parameter, which differs from the name in files for magnitudes. */
+  /** Gradients are named by parameter, which differs from the name in files for some kinds. */
   private static String parameter(String tensor) {
-    return tensor.endsWith(".lora_magnitude_vector") ? tensor + ".weight" : tensor;
-  }
-
-  private static LoraAdapter adapter(
-      Kernels kernels, String name, JsonNode golden, Map<String, float[]> initial) {
-    AdapterSettings settings =
-        AdapterConfig.read(Goldens.path("lora/" + name + "/init/adapter_config.json")).settings();
-    LoraAdapter adapter =
-        new LoraAdapter(
-            kernels, settings.shape(GoldenModel.modules(golden.path("model").asText())));
-    adapter.setTensors(initial);
-    return adapter;
+    if (tensor.endsWith(".lora_magnitude_vector")) {
+      return tensor + ".weight";
+    }
+    return tensor.contains(".lora_")
+        ? tensor
+        : tensor.replaceFirst("weight$", "modules_to_save.weight");
   }
 
   private static @Nullable Quantization quantization(JsonNode golden) {
