@@ -567,7 +567,7 @@ public final class Kernels {
 
   /**
    * One step of AdamW on the elements of {@code flat}. Nothing is allocated but, where gradients
-   * are clipped, {@link #Tiles.NUMBERS} numbers.
+   * are clipped, {@link Tiles#NUMBERS} numbers.
    *
    * @param m first moment, flat, {@code F32}
    * @param v second moment, flat, {@code F32}
@@ -715,7 +715,7 @@ public final class Kernels {
       Tensor signed, Tensor signedLimits, Tensor unsigned, Tensor unsignedLimits) {}
 
   /**
-   * One step of AdamW with moments of 8 bits, in chunks of about {@link #Tiles.NUMBERS} elements.
+   * One step of AdamW with moments of 8 bits, in chunks of about {@link Tiles#NUMBERS} elements.
    */
   public void adamW8bit(
       Flat flat, Coded first, Coded second, Blocks blocks, DynamicMaps maps, AdamStep step) {
