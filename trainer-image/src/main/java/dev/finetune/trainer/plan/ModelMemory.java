@@ -129,6 +129,12 @@ final class ModelMemory {
     if (workload.type() == ElementType.BF16) {
       scope.hold("adapter: parameters in BF16", size * element);
     }
+    if (workload.adapter().decomposed()) {
+      workload
+          .adapter()
+          .targets()
+          .forEach(t -> scope.hold("adapter: norms of directions", t.shape().out() * Float.BYTES));
+    }
   }
 
   /** Holds the optimizer's state. */
