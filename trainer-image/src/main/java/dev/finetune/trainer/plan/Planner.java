@@ -39,7 +39,8 @@ public record Planner(Workload workload, Batches batches, MemoryLimit limit) {
             .phases(batches.training(tokenBudget), batches.evaluation(tokenBudget), recompute);
     long most = phases.stream().mapToLong(PhasePeak::nativeBytes).max().orElse(0);
     long parameters = new ModelMemory(workload).adapterSize();
-    return new MemoryPlan(tokenBudget, recompute, phases, ProcessMemory.of(parameters, most));
+    return new MemoryPlan(
+        tokenBudget, recompute, phases, ProcessMemory.of(workload, parameters, most));
   }
 
   /**
