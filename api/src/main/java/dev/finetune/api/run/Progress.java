@@ -18,6 +18,8 @@ import org.jspecify.annotations.Nullable;
  *     over the same steps; the rate is measured when an attempt starts. Above 0, about 1 at most
  * @param estimatedEnd when the run will end at this speed
  * @param memoryBytes resident memory of the process
+ * @param peakBytes most resident memory of the process so far
+ * @param predictedPeakBytes the same as the memory plan predicted it
  * @param checkpointStep step of the newest checkpoint of the run
  * @param resumedFromStep step that this attempt went on from, 0 if it began the run
  * @param lastWord why the attempt ended, or what it waits for
@@ -34,10 +36,47 @@ public record Progress(
     @Nullable Double utilization,
     @Nullable Instant estimatedEnd,
     @Nullable Long memoryBytes,
+    @Nullable Long peakBytes,
+    @Nullable Long predictedPeakBytes,
     @Nullable Integer checkpointStep,
     int resumedFromStep,
     @Nullable String lastWord,
     Instant updated) {
+  /** Makes one that says nothing of the peak of memory. */
+  public Progress(
+      int attempt,
+      State state,
+      int step,
+      int totalSteps,
+      @Nullable Double loss,
+      @Nullable Double evalLoss,
+      @Nullable Double tokensPerSecond,
+      @Nullable Double utilization,
+      @Nullable Instant estimatedEnd,
+      @Nullable Long memoryBytes,
+      @Nullable Integer checkpointStep,
+      int resumedFromStep,
+      @Nullable String lastWord,
+      Instant updated) {
+    this(
+        attempt,
+        state,
+        step,
+        totalSteps,
+        loss,
+        evalLoss,
+        tokensPerSecond,
+        utilization,
+        estimatedEnd,
+        memoryBytes,
+        null,
+        null,
+        checkpointStep,
+        resumedFromStep,
+        lastWord,
+        updated);
+  }
+
   /** What a trainer is doing. */
   public enum State {
     /** Reading model and data. */

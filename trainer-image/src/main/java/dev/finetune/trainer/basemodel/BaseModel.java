@@ -52,6 +52,16 @@ public final class BaseModel implements AutoCloseable {
     return openGguf(folderOrGguf, specialTokens);
   }
 
+  /**
+   * Reads the shape of a decoder from a {@code config.json}, which needs no weights beside it.
+   *
+   * @throws UnreadableData if the file is missing or broken
+   * @throws UnsupportedModel if the architecture or a feature is not supported
+   */
+  public static ModelConfig readConfig(Path file) {
+    return HuggingFaceConfig.read(file);
+  }
+
   private static BaseModel openFolder(Path folder, SpecialTokensInText specialTokens) {
     ModelConfig config = HuggingFaceConfig.read(folder.resolve("config.json"));
     SafetensorsReader weights = SafetensorsReader.openModel(folder);

@@ -13,6 +13,7 @@ public abstract sealed class TrainingFailure extends RuntimeException
         UnsupportedModel,
         Diverged,
         OutOfMemory,
+        PlanDoesNotFit,
         Fenced,
         StorageUnreachable {
   private static final long serialVersionUID = 1L;

@@ -2,7 +2,6 @@ package dev.finetune.trainer.plan;
 
 import dev.finetune.api.spec.Quantization;
 import dev.finetune.trainer.engine.ElementType;
-import dev.finetune.trainer.engine.Tiles;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -27,55 +26,83 @@ final class LinearGroupMemory {
   record Outputs(List<Ledger.Allocation> y, List<Ledger.Allocation> low) {}
 
   Outputs forward(Ledger.Scope scope, int layer, long tokens, boolean dropout) {
-    List<Ledger.Allocation> low =
-        ranks(layer) == 0 ? List.of() : List.of(low(scope, layer, tokens, dropout));
+    boolean updates = ranks(layer) > 0;
     List<Ledger.Allocation> y = new ArrayList<>();
-    for (ModelMemory.Linear linear : linears) {
-      try (Ledger.Scope product = ledger.scope()) {
-        materialize(product, linear);
-        y.add(scope.hold("tape: outputs of linear layers", tokens * linear.out() * element));
+    List<Ledger.Allocation> low = new ArrayList<>();
+    try (Ledger.Scope temporary = ledger.scope()) {
+      if (updates) {
+        dropped(temporary, tokens, dropout);
+        low.add(scope.hold("tape: inputs after A", tokens * ranks(layer) * element));
+      }
+      for (ModelMemory.Linear linear : linears) {
+        long out = tokens * linear.out() * element;
+        try (Ledger.Scope product = ledger.scope()) {
+          materialize(product, linear);
+          y.add(scope.hold("tape: outputs of linear layers", out));
+          if (decomposed(layer, linear)) {
+            product.within("magnitudes", linear.out() * Float.BYTES, dropout ? 3 * out : 0);
+          }
+        }
       }
     }
     return new Outputs(y, low);
   }
 
-  private Ledger.Allocation low(Ledger.Scope scope, int layer, long tokens, boolean dropout) {
-    try (Ledger.Scope temporary = ledger.scope()) {
-      if (dropout) {
-        mask(temporary, tokens);
-        dropped(temporary, tokens);
-      }
-      return scope.hold("tape: inputs after A", tokens * ranks(layer) * element);
-    }
-  }
-
   Ledger.Allocation backward(Ledger.Scope scope, int layer, long tokens, boolean dropout) {
+    if (ranks(layer) == 0) {
+      return sumOfProducts(scope, tokens);
+    }
     try (Ledger.Scope temporary = ledger.scope()) {
+      dropped(temporary, tokens, dropout);
+      scaled(temporary, layer, tokens);
+      accumulate(temporary, layer, tokens);
       Ledger.Allocation dx = sumOfProducts(scope, tokens);
-      if (ranks(layer) > 0) {
-        if (dropout) {
-          mask(temporary, tokens);
+      if (dropout) {
+        long input = tokens * linears[0].in() * element;
+        temporary.hold("gradients", input);
+        scaled(temporary, layer, tokens);
+        for (ModelMemory.Linear linear : linears) {
+          if (decomposed(layer, linear)) {
+            product(linear, 0);
+          }
         }
-        accumulate(temporary, layer, tokens, dropout);
-        if (dropout) {
-          temporary.hold("gradients", tokens * linears[0].in() * element);
-          dropped(temporary, tokens);
-        }
+        temporary.within("inputs after dropout", input, input);
       }
       return dx;
     }
   }
 
-  private void accumulate(Ledger.Scope scope, int layer, long tokens, boolean dropout) {
-    long ranks = ranks(layer);
-    scope.hold("gradients", tokens * ranks * element);
+  private boolean decomposed(int layer, ModelMemory.Linear linear) {
+    return workload.adapter().decomposed() && model.rank(layer, linear) > 0;
+  }
+
+  /** Gradients times their layer's magnitude over the norm of its direction. */
+  private void scaled(Ledger.Scope scope, int layer, long tokens) {
+    for (ModelMemory.Linear linear : linears) {
+      if (decomposed(layer, linear)) {
+        long wide = tokens * linear.out() * Float.BYTES;
+        scope.hold("magnitudes", linear.out() * Float.BYTES);
+        scope.within("gradients", tokens * linear.out() * element, wide);
+      }
+    }
+  }
+
+  private void accumulate(Ledger.Scope scope, int layer, long tokens) {
+    scope.hold("gradients", tokens * ranks(layer) * element);
     for (ModelMemory.Linear linear : linears) {
       ledger.run("lora_up", narrow(linear.out() * model.rank(layer, linear)));
+      if (decomposed(layer, linear)) {
+        product(linear, tokens * linear.out() * element);
+      }
     }
-    if (dropout) {
-      dropped(scope, tokens);
+    ledger.run("accumulate_gradient", narrow(ranks(layer) * linears[0].in()));
+  }
+
+  private void product(ModelMemory.Linear linear, long result) {
+    try (Ledger.Scope temporary = ledger.scope()) {
+      materialize(temporary, linear);
+      temporary.hold("outputs of directions", result);
     }
-    ledger.run("accumulate_gradient", narrow(ranks * linears[0].in()));
   }
 
   /** In bfloat16 a gradient of the adapter is made before it is added. */
@@ -109,13 +136,12 @@ final class LinearGroupMemory {
     return sum;
   }
 
-  private void mask(Ledger.Scope scope, long tokens) {
-    scope.hold("dropout masks", tokens * linears[0].in());
-  }
-
-  private void dropped(Ledger.Scope scope, long tokens) {
-    long bytes = tokens * linears[0].in() * element;
-    scope.within("inputs after dropout", bytes, bytes);
+  private void dropped(Ledger.Scope scope, long tokens, boolean dropout) {
+    if (dropout) {
+      long input = tokens * linears[0].in();
+      scope.hold("dropout masks", input);
+      scope.within("inputs after dropout", input * element, input * element);
+    }
   }
 
   /** Mirrors {@code FrozenWeight.materialize}. */
@@ -133,10 +159,14 @@ final class LinearGroupMemory {
     }
   }
 
-  /** The kernel {@code nf4}: a tile at a time is looked up in fp32 and scaled. */
+  /** The kernel {@code nf4}: codes are looked up as fp32, then converted. */
   private void nf4(Ledger.Scope target, ModelMemory.Linear linear) {
     long padded = model.paddedElements(linear);
-    long tile = Math.min(padded, Tiles.NUMBERS);
-    target.within("dequantized weight", padded * element, tile * (1 + 2 * Float.BYTES));
+    if (workload.type() == ElementType.F32) {
+      target.within("dequantized weight", padded * Float.BYTES, padded);
+    } else {
+      target.within(
+          "dequantized weight", linear.in() * linear.out() * element, padded * Float.BYTES);
+    }
   }
 }

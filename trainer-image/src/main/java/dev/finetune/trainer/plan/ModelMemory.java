@@ -4,6 +4,7 @@ import dev.finetune.api.spec.Quantization;
 import dev.finetune.trainer.basemodel.ModelConfig;
 import dev.finetune.trainer.engine.ElementType;
 import dev.finetune.trainer.lora.AdapterLayout;
+import dev.finetune.trainer.lora.ParameterSection;
 import dev.finetune.trainer.quant.DoubleQuantization;
 import java.util.HashMap;
 import java.util.Map;
@@ -12,6 +13,7 @@ import java.util.Map;
 final class ModelMemory {
   private static final long PAIRS_OF_BYTES = 1 << 16;
   private static final long OPTIMIZER_BLOCK = 256;
+  private static final long LEAST_CODED = 4096;
 
   private final Workload workload;
   private final ModelConfig config;
@@ -129,6 +131,12 @@ final class ModelMemory {
     if (workload.type() == ElementType.BF16) {
       scope.hold("adapter: parameters in BF16", size * element);
     }
+    if (workload.adapter().decomposed()) {
+      workload
+          .adapter()
+          .targets()
+          .forEach(t -> scope.hold("adapter: norms of directions", t.shape().out() * Float.BYTES));
+    }
   }
 
   /** Holds the optimizer's state. */
@@ -140,11 +148,18 @@ final class ModelMemory {
     long size = adapterSize();
     return switch (workload.optimizer()) {
       case ADAM_W -> 2 * size * Float.BYTES;
-      case ADAM_W_8BIT ->
-          2 * (size + roundUp(size, OPTIMIZER_BLOCK) / OPTIMIZER_BLOCK * Float.BYTES);
+      case ADAM_W_8BIT -> layout.sections().stream().mapToLong(ModelMemory::codedBytes).sum();
       case SGD -> workload.momentum() ? size * Float.BYTES : 0;
       case ADAFACTOR -> factoredBytes();
     };
+  }
+
+  /** Mirrors {@code AdamW8bit}: two codes a number with their scales, or two numbers if few. */
+  private static long codedBytes(ParameterSection section) {
+    long elements = section.elements();
+    return elements < LEAST_CODED
+        ? 2 * elements * Float.BYTES
+        : 2 * (elements + roundUp(elements, OPTIMIZER_BLOCK) / OPTIMIZER_BLOCK * Float.BYTES);
   }
 
   /** Averages of the rows and columns of every matrix. */

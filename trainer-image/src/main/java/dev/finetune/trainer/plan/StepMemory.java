@@ -173,11 +173,10 @@ final class StepMemory {
     return chunk * vocabulary * element + tile * vocabulary * 3 * Float.BYTES;
   }
 
-  /** The kernels {@code norm} and {@code adamw}. */
+  /** The kernel {@code adamw}: the clipped gradient, then the root and the quotient. */
   void update() {
     ledger.enter(Phase.OPTIMIZER);
     long size = model.adapterSize();
-    ledger.run("norm", size * (Float.BYTES + Double.BYTES));
-    ledger.run("the optimizer", 3 * size * Float.BYTES);
+    ledger.run("the optimizer", 2 * size * Float.BYTES);
   }
 }

@@ -21,6 +21,7 @@ public final class ProgressReporter {
   private static final Duration PAUSE = Duration.ofSeconds(2);
   private static final Duration LONGEST_PAUSE = Duration.ofMinutes(2);
   private static final Path STATUS = Path.of("/proc/self/status");
+  private static final Pattern PEAK = Pattern.compile("VmHWM:\\s+(\\d+) kB");
   private static final Pattern RESIDENT = Pattern.compile("VmRSS:\\s+(\\d+) kB");
 
   private final Run run;
@@ -28,6 +29,7 @@ public final class ProgressReporter {
   private Progress latest;
   private Instant written = Instant.MIN;
   private Duration pause = PAUSE;
+  private @Nullable Long predictedPeak;
 
   /** Makes one that has reported nothing. */
   public ProgressReporter(Run run, Clock clock) {
@@ -96,7 +98,9 @@ public final class ProgressReporter {
             speed.tokensPerSecond(),
             speed.utilization(),
             now.plus(speed.timeFor(latest.totalSteps() - metrics.step())),
-            residentBytes(),
+            memory(RESIDENT),
+            peakBytes(),
+            predictedPeak,
             run.head().latest(),
             latest.resumedFromStep(),
             null,
@@ -135,7 +139,9 @@ public final class ProgressReporter {
         latest.tokensPerSecond(),
         latest.utilization(),
         latest.estimatedEnd(),
-        residentBytes(),
+        memory(RESIDENT),
+        peakBytes(),
+        predictedPeak,
         run.head().latest(),
         resumedFromStep,
         lastWord,
@@ -162,9 +168,21 @@ public final class ProgressReporter {
     return a.compareTo(b) < 0 ? a : b;
   }
 
-  private static @Nullable Long residentBytes() {
+  /** Says what the memory plan predicts for the peak of the process. */
+  public void planned(long peakBytes) {
+    predictedPeak = peakBytes;
+  }
+
+  /**
+   * Returns the most resident memory of the process so far, or null if the system does not tell.
+   */
+  public @Nullable Long peakBytes() {
+    return memory(PEAK);
+  }
+
+  private static @Nullable Long memory(Pattern line) {
     try {
-      Matcher matcher = RESIDENT.matcher(Files.readString(STATUS, StandardCharsets.US_ASCII));
+      Matcher matcher = line.matcher(Files.readString(STATUS, StandardCharsets.US_ASCII));
       return matcher.find() ? Long.parseLong(matcher.group(1)) * 1024 : null;
     } catch (IOException e) {
       // A system without this file does not tell; the field is optional.

@@ -6,6 +6,7 @@ import dev.finetune.api.spec.DatasetFormat;
 import dev.finetune.trainer.data.ExampleReader;
 import dev.finetune.trainer.data.ExampleSet;
 import dev.finetune.trainer.failure.InvalidConfiguration;
+import dev.finetune.trainer.plan.Planner;
 import dev.finetune.trainer.train.HeldOutLoss;
 import java.nio.file.Path;
 import java.util.Map;
@@ -67,7 +68,7 @@ final class EvaluateCommand implements Callable<Integer> {
                   loaded.model(),
                   loaded.adapter(),
                   rows.examples(),
-                  Math.max(maxLength, Resolved.LEAST_TOKEN_BUDGET),
+                  Math.max(maxLength, Planner.FULL_SPEED_TOKENS),
                   () -> false)
               .orElseThrow();
       Map<String, Object> result = new TreeMap<>();

@@ -10,6 +10,10 @@ import dev.finetune.api.spec.FineTuneJobSpec;
 import dev.finetune.trainer.engine.Engine;
 import dev.finetune.trainer.failure.Fenced;
 import dev.finetune.trainer.failure.OutOfMemory;
+import dev.finetune.trainer.plan.MemoryLimit;
+import dev.finetune.trainer.plan.MemoryPlan;
+import dev.finetune.trainer.plan.PlanTable;
+import dev.finetune.trainer.plan.Planner;
 import dev.finetune.trainer.progress.Console;
 import dev.finetune.trainer.progress.ProgressReporter;
 import dev.finetune.trainer.run.Claim;
@@ -107,11 +111,20 @@ final class FineTuneRecipe {
     try (Engine.Preparation _ = Engine.prepare();
         Environment.WorkFolder work = environment.work();
         Inputs inputs = Inputs.fetch(job.spec(), settings, environment, console)) {
-      RunRecord record = run.freeze(inputs.record(job.spec()));
+      String precision = Resolved.precision(job.spec().training().precision());
+      MemoryLimit limit = MemoryLimit.ofProcess();
+      Planner planner = MemoryPlanning.of(job.spec(), inputs, precision, limit);
+      RunRecord record = run.freeze(inputs.record(job.spec(), precision, planner.choose()));
+      MemoryPlan plan = planner.plan(record.tokenBudget(), record.recompute());
+      console.say("%s", PlanTable.summary(plan, limit));
+      reporter.planned(plan.peakBytes());
       try (Session session = Session.open(job.spec(), inputs, record, console)) {
         TrainingLoop.Outlets outlets =
             new TrainingLoop.Outlets(console, reporter, options.metrics());
-        return new TrainingLoop(job.spec(), run, session, outlets, work.path(), stop).run();
+        ExitCode code =
+            new TrainingLoop(job.spec(), run, session, outlets, work.path(), stop).run();
+        console.say("%s", PlanTable.outcome(plan, session.peakBytes(), reporter.peakBytes()));
+        return code;
       }
     }
   }

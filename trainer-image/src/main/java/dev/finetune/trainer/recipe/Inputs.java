@@ -9,6 +9,7 @@ import dev.finetune.trainer.data.Example;
 import dev.finetune.trainer.data.ExampleReader;
 import dev.finetune.trainer.data.ExampleSet;
 import dev.finetune.trainer.data.ReadReport;
+import dev.finetune.trainer.plan.MemoryPlan;
 import dev.finetune.trainer.progress.Console;
 import dev.finetune.trainer.run.RunRecord;
 import dev.finetune.trainer.source.Source;
@@ -20,7 +21,6 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.SortedMap;
 import java.util.TreeMap;
-import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -110,13 +110,12 @@ record Inputs(
         report.dropped());
   }
 
-  /** Returns what this attempt resolved, for {@code run.json}. */
-  RunRecord record(FineTuneJobSpec spec) {
-    int longest =
-        Stream.concat(examples.stream(), heldOut.stream())
-            .mapToInt(example -> example.inputIds().length)
-            .max()
-            .orElse(0);
+  /**
+   * Returns what this attempt resolved, for {@code run.json}.
+   *
+   * @param plan what was chosen for the memory
+   */
+  RunRecord record(FineTuneJobSpec spec, String precision, MemoryPlan plan) {
     SortedMap<String, String> versions = new TreeMap<>();
     versions.put("trainer", "0.1.0");
     versions.put("libtorch", "2.7.1");
@@ -124,9 +123,10 @@ record Inputs(
     return new RunRecord(
         SpecHash.of(spec),
         sources,
-        Resolved.precision(spec.training().precision()),
+        precision,
         Runtime.getRuntime().availableProcessors(),
-        Math.max(longest, Resolved.LEAST_TOKEN_BUDGET),
+        plan.tokenBudget(),
+        plan.recompute(),
         versions,
         0);
   }

@@ -17,13 +17,19 @@ import picocli.CommandLine.Spec;
     mixinStandardHelpOptions = true,
     version = "trainer 0.1.0",
     description = "Fine-tunes language models with LoRA and QLoRA.",
-    subcommands = {RunCommand.class, GenerateCommand.class, EvaluateCommand.class},
+    subcommands = {
+      RunCommand.class,
+      PlanCommand.class,
+      GenerateCommand.class,
+      EvaluateCommand.class
+    },
     exitCodeListHeading = "%nExit codes:%n",
     exitCodeList = {
       "0:done",
       "2:wrong command line",
       "42:configuration, data or model is wrong",
       "43:a loss or gradient was not finite",
+      "44:the job needs more memory than there is",
       "45:out of memory",
       "75:asked to stop, state saved",
       "76:a newer attempt owns the run",

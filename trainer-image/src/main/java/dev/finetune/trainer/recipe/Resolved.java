@@ -7,9 +7,6 @@ import dev.finetune.trainer.failure.InvalidConfiguration;
 
 /** What {@code auto} stands for on this machine. */
 final class Resolved {
-  /** Least tokens of a micro-batch: enough for full speed on a CPU at little memory. */
-  static final int LEAST_TOKEN_BUDGET = 2048;
-
   private Resolved() {}
 
   /**

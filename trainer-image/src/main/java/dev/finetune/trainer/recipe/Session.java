@@ -116,7 +116,7 @@ record Session(
                 record.tokenBudget(),
                 rate(spec.training(), plan),
                 spec.adapter().loraPlusRatio(),
-                false));
+                record.recompute()));
     return new Session(
         engine,
         model,
@@ -129,6 +129,11 @@ record Session(
         inputs.heldOut(),
         inputs.base().tokenizer(),
         new AdapterConfig(spec.model().uri(), spec.model().revision(), settings).toJson());
+  }
+
+  /** Returns the most bytes of tensors so far. */
+  long peakBytes() {
+    return engine.peakBytes();
   }
 
   private static StepPlan plan(Training training, int examples) {

@@ -16,6 +16,7 @@ import java.util.TreeMap;
  * @param precision {@code fp32} or {@code bf16}, as chosen for {@code auto}
  * @param threads threads of one product
  * @param tokenBudget tokens of a micro-batch at most
+ * @param recompute whether blocks are computed again on the way back instead of remembered
  * @param versions versions of what computes, by name
  * @param createdByAttempt attempt that wrote it
  */
@@ -25,6 +26,7 @@ public record RunRecord(
     String precision,
     int threads,
     int tokenBudget,
+    boolean recompute,
     SortedMap<String, String> versions,
     int createdByAttempt) {
   /** Copies the maps. */
@@ -35,7 +37,8 @@ public record RunRecord(
 
   /** Returns this record as written by an attempt. */
   RunRecord by(int attempt) {
-    return new RunRecord(specHash, sources, precision, threads, tokenBudget, versions, attempt);
+    return new RunRecord(
+        specHash, sources, precision, threads, tokenBudget, recompute, versions, attempt);
   }
 
   @SuppressWarnings("NullAway") // What comes from JSON may lack any field.

@@ -32,6 +32,7 @@ class PredictionTest {
   /** A run of one micro-batch. */
   record Case(
       String name,
+      boolean decomposed,
       ModelConfig config,
       @Nullable Quantization quantization,
       ElementType type,
@@ -56,17 +57,33 @@ class PredictionTest {
     for (ElementType type : List.of(ElementType.F32, ElementType.BF16)) {
       for (boolean recompute : new boolean[] {false, true}) {
         String mode = type + (recompute ? ", recomputed" : "");
-        cases.add(new Case("LoRA " + mode, grouped, null, type, 4, 0, recompute, 17, 5));
+        cases.add(new Case("LoRA " + mode, false, grouped, null, type, 4, 0, recompute, 17, 5));
         cases.add(
-            new Case("sequences of one token " + mode, flat, null, type, 3, 0, recompute, 1, 2, 1));
-        cases.add(new Case("two tokens " + mode, flat, null, type, 3, 0, recompute, 2));
-        cases.add(new Case("rank 1 " + mode, flat, null, type, 1, 0, recompute, 300));
-        cases.add(new Case("NF4 " + mode, grouped, plain, type, 4, 0, recompute, 31, 2));
-        cases.add(new Case("NF4, nested " + mode, grouped, nested, type, 7, 0, recompute, 9, 9));
-        cases.add(new Case("few tokens " + mode, larger, wide, type, 8, 0, recompute, 3));
-        cases.add(new Case("many " + mode, larger, wide, type, 8, 0, recompute, 200, 90, 1));
-        cases.add(new Case("dropout " + mode, larger, nested, type, 8, 0.1, recompute, 64, 3));
-        cases.add(new Case("dropout LoRA " + mode, grouped, null, type, 8, 0.1, recompute, 64));
+            new Case(
+                "sequences of one token " + mode,
+                false,
+                flat,
+                null,
+                type,
+                3,
+                0,
+                recompute,
+                1,
+                2,
+                1));
+        cases.add(new Case("two tokens " + mode, false, flat, null, type, 3, 0, recompute, 2));
+        cases.add(new Case("rank 1 " + mode, false, flat, null, type, 1, 0, recompute, 300));
+        cases.add(new Case("NF4 " + mode, false, grouped, plain, type, 4, 0, recompute, 31, 2));
+        cases.add(
+            new Case("NF4, nested " + mode, false, grouped, nested, type, 7, 0, recompute, 9, 9));
+        cases.add(new Case("few tokens " + mode, false, larger, wide, type, 8, 0, recompute, 3));
+        cases.add(new Case("many " + mode, false, larger, wide, type, 8, 0, recompute, 200, 90, 1));
+        cases.add(
+            new Case("dropout " + mode, false, larger, nested, type, 8, 0.1, recompute, 64, 3));
+        cases.add(new Case("DoRA " + mode, true, grouped, nested, type, 4, 0, recompute, 40, 1));
+        cases.add(new Case("DoRA, dropout " + mode, true, flat, null, type, 4, 0.1, recompute, 9));
+        cases.add(
+            new Case("dropout LoRA " + mode, false, grouped, null, type, 8, 0.1, recompute, 64));
       }
     }
     return cases;
@@ -81,7 +98,7 @@ class PredictionTest {
     long before = engine.liveBytes();
     engine.resetPeakBytes();
     try (DecoderModel model = RandomModel.load(kernels, run.config(), run.quantization(), 3);
-        LoraAdapter adapter = new LoraAdapter(kernels, model.linears(), run.rank(), 8);
+        LoraAdapter adapter = new LoraAdapter(kernels, shape(run, model));
         AdapterTrainer trainer = trainer(kernels, model, adapter, run)) {
       List<PhasePeak> phases = predicted(run, model, examples);
       assertThat(engine.liveBytes() - before).as("kept").isEqualTo(peak(phases, Phase.LOADING));
@@ -124,7 +141,7 @@ class PredictionTest {
             run.config(),
             run.quantization(),
             run.type(),
-            AdapterShape.of(model.linears(), run.rank(), 8),
+            shape(run, model),
             run.dropout(),
             Optimizer.ADAM_W,
             false);
@@ -134,6 +151,11 @@ class PredictionTest {
                 examples.stream().map(example -> example.inputIds().length).toList(),
                 examples.stream().mapToInt(Example::supervisedTokens).sum()));
     return new Prediction(workload).phases(batches, batches, run.recompute());
+  }
+
+  private static AdapterShape shape(Case run, DecoderModel model) {
+    return new AdapterShape(
+        AdapterShape.of(model.linears(), run.rank(), 8).targets(), run.decomposed());
   }
 
   private static long peak(List<PhasePeak> phases, Phase phase) {

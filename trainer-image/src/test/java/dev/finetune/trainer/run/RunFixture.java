@@ -84,6 +84,7 @@ final class RunFixture {
         "bf16",
         2,
         4096,
+        false,
         new TreeMap<>(Map.of("libtorch", "2.7.1")),
         0);
   }

@@ -42,7 +42,7 @@ class RunReportTest {
     RunRecord proposed = RunFixture.record("sha256:aa");
     RunRecord other =
         new RunRecord(
-            proposed.specHash(), proposed.sources(), "fp32", 8, 99, proposed.versions(), 0);
+            proposed.specHash(), proposed.sources(), "fp32", 8, 99, true, proposed.versions(), 0);
     assertThat(fixture.claim("a").freeze(other)).isEqualTo(first);
   }
 

@@ -1,0 +1,119 @@
+package dev.finetune.trainer.recipe;
+
+import dev.finetune.api.spec.FineTuneJobSpec;
+import dev.finetune.api.spec.OptimizerOptions;
+import dev.finetune.trainer.adapter.AdapterConfig;
+import dev.finetune.trainer.adapter.RequestedAdapter;
+import dev.finetune.trainer.basemodel.DecoderTensors;
+import dev.finetune.trainer.basemodel.ModelConfig;
+import dev.finetune.trainer.checkpoint.AdapterFiles;
+import dev.finetune.trainer.data.Example;
+import dev.finetune.trainer.data.ExampleOrder;
+import dev.finetune.trainer.lora.AdapterShape;
+import dev.finetune.trainer.lora.ModelModules;
+import dev.finetune.trainer.plan.MemoryLimit;
+import dev.finetune.trainer.plan.Planner;
+import dev.finetune.trainer.plan.Workload;
+import dev.finetune.trainer.train.MicroBatches;
+import dev.finetune.trainer.train.StepPlan;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
+
+/** What a job needs memory for. */
+final class MemoryPlanning {
+  /** Steps whose micro-batches are looked at; later ones are of the same kind. */
+  private static final int STEPS = 20_000;
+
+  private MemoryPlanning() {}
+
+  /** Returns the planner of a job whose model and data were read. */
+  static Planner of(FineTuneJobSpec spec, Inputs inputs, String precision, MemoryLimit limit) {
+    Workload workload = workload(spec, inputs.base().config(), inputs.initialAdapter(), precision);
+    return new Planner(workload, new Examples(spec, inputs.examples(), inputs.heldOut()), limit);
+  }
+
+  /** Returns the planner of a job of which only the model's shape is known. */
+  static Planner of(FineTuneJobSpec spec, ModelConfig config, String precision, MemoryLimit limit) {
+    int length = Math.min(spec.training().maxLength(), config.maxPositions());
+    int global = Math.multiplyExact(length, spec.training().globalBatchSize());
+    return new Planner(
+        workload(spec, config, null, precision), new Planner.Uniform(length, global), limit);
+  }
+
+  private static Workload workload(
+      FineTuneJobSpec spec, ModelConfig config, @Nullable Path initial, String precision) {
+    ModelModules modules = ModelModules.of(DecoderTensors.shapes(config), config.layers());
+    AdapterShape shape =
+        new RequestedAdapter(spec.adapter(), modules)
+            .settings(
+                initial == null ? null : AdapterConfig.read(initial.resolve(AdapterFiles.CONFIG)))
+            .shape(modules);
+    OptimizerOptions options = spec.training().optimizerOptions();
+    return new Workload(
+        config,
+        spec.quantization(),
+        Resolved.elementType(precision),
+        shape,
+        spec.adapter().dropout(),
+        spec.training().optimizer(),
+        options != null && options.momentum() != null && options.momentum() > 0);
+  }
+
+  /** The micro-batches of the examples that were read. */
+  private record Examples(FineTuneJobSpec spec, List<Example> examples, List<Example> heldOut)
+      implements Planner.Batches {
+    @Override
+    public List<Workload.Batch> training(int tokenBudget) {
+      StepPlan plan =
+          StepPlan.of(
+              spec.training(),
+              examples.size(),
+              epoch ->
+                  ExampleOrder.permutation(
+                      spec.training().seed(), epoch, examples.size(), spec.training().shuffle()));
+      List<Workload.Batch> all = new ArrayList<>();
+      for (int step = 0; step < Math.min(STEPS, plan.totalSteps()); step++) {
+        List<Example> global = plan.examplesOf(step).stream().map(examples::get).toList();
+        MicroBatches.cut(global, tokenBudget).forEach(part -> all.add(batch(part)));
+      }
+      return largest(all);
+    }
+
+    @Override
+    public List<Workload.Batch> evaluation(int tokenBudget) {
+      return largest(MicroBatches.cut(heldOut, tokenBudget).stream().map(Examples::batch).toList());
+    }
+
+    @Override
+    public int longest() {
+      return Stream.concat(examples.stream(), heldOut.stream())
+          .mapToInt(example -> example.inputIds().length)
+          .max()
+          .orElse(1);
+    }
+
+    private static Workload.Batch batch(List<Example> part) {
+      return new Workload.Batch(
+          part.stream().map(example -> example.inputIds().length).toList(),
+          part.stream().mapToInt(Example::supervisedTokens).sum());
+    }
+
+    /** Memory grows with tokens, with supervised tokens and with the longest sequence. */
+    private static List<Workload.Batch> largest(List<Workload.Batch> all) {
+      List<Workload.Batch> largest = new ArrayList<>();
+      for (Comparator<Workload.Batch> order :
+          List.of(
+              Comparator.comparingInt(Workload.Batch::tokens),
+              Comparator.comparingInt(Workload.Batch::supervised),
+              Comparator.comparingInt(Workload.Batch::longest)
+                  .thenComparingInt(Workload.Batch::tokens))) {
+        all.stream().max(order).filter(b -> !largest.contains(b)).ifPresent(largest::add);
+      }
+      return largest;
+    }
+  }
+}

@@ -1,0 +1,115 @@
+package dev.finetune.trainer.recipe;
+
+import dev.finetune.api.run.ExitCode;
+import dev.finetune.api.spec.FineTuneJobFile;
+import dev.finetune.api.spec.FineTuneJobSpec;
+import dev.finetune.trainer.basemodel.BaseModel;
+import dev.finetune.trainer.failure.InvalidConfiguration;
+import dev.finetune.trainer.failure.UnreadableData;
+import dev.finetune.trainer.plan.MemoryLimit;
+import dev.finetune.trainer.plan.MemoryPlan;
+import dev.finetune.trainer.plan.PlanTable;
+import dev.finetune.trainer.plan.Planner;
+import dev.finetune.trainer.progress.Console;
+import dev.finetune.trainer.storage.StorageSettings;
+import java.io.IOException;
+import java.io.OutputStream;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.concurrent.Callable;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+/** Predicts the memory of a job, without running it. */
+@Command(
+    name = "plan",
+    mixinStandardHelpOptions = true,
+    description =
+        "Predicts the memory of a job: every allocation, the peak, and what is chosen for the"
+            + " limit. Ends with 44 if nothing fits.")
+final class PlanCommand implements Callable<Integer> {
+  private static final Pattern SIZE = Pattern.compile("(\\d{1,6})(|[KMGT]i)");
+
+  @Spec private CommandSpec spec = CommandSpec.create();
+
+  @Option(
+      names = "--job",
+      required = true,
+      paramLabel = "FILE",
+      description = "The FineTuneJob, YAML or JSON.")
+  private Path job = Path.of("");
+
+  @Option(
+      names = "--config",
+      paramLabel = "FILE",
+      description =
+          "A config.json that stands in for the job's model; neither weights nor data are read, and"
+              + " every example is as long as maxLength.")
+  private @Nullable Path config;
+
+  @Option(
+      names = "--memory",
+      paramLabel = "SIZE",
+      description = "Memory to plan for, such as 16Gi. Default: what this process may use.")
+  private @Nullable String memory;
+
+  @Override
+  public Integer call() {
+    FineTuneJobSpec asked = read(job).spec();
+    MemoryLimit limit = limit();
+    String precision = Resolved.precision(asked.training().precision());
+    MemoryPlan plan = choose(asked, precision, limit);
+    PlanTable.lines(plan, limit).forEach(spec.commandLine().getOut()::println);
+    return ExitCode.DONE.code();
+  }
+
+  private MemoryPlan choose(FineTuneJobSpec asked, String precision, MemoryLimit limit) {
+    if (config != null) {
+      return planned(
+          MemoryPlanning.of(asked, BaseModel.readConfig(config), precision, limit), limit);
+    }
+    Environment environment = new Environment(System.getenv());
+    StorageSettings settings = StorageSettings.of(asked.storage(), environment.variables());
+    Console quiet =
+        new Console(
+            new PrintStream(OutputStream.nullOutputStream(), false, StandardCharsets.UTF_8), false);
+    try (Inputs inputs = Inputs.fetch(asked, settings, environment, quiet)) {
+      return planned(MemoryPlanning.of(asked, inputs, precision, limit), limit);
+    }
+  }
+
+  /** A plan that does not fit is shown too, at its least, before the command ends with 44. */
+  private MemoryPlan planned(Planner planner, MemoryLimit limit) {
+    MemoryPlan least = planner.plan(Math.max(1, planner.batches().longest()), true);
+    if (least.peakBytes() > limit.bytes()) {
+      PlanTable.lines(least, limit).forEach(spec.commandLine().getOut()::println);
+    }
+    return planner.choose();
+  }
+
+  private MemoryLimit limit() {
+    if (memory == null) {
+      return MemoryLimit.ofProcess();
+    }
+    Matcher size = SIZE.matcher(memory);
+    if (!size.matches()) {
+      throw new InvalidConfiguration("--memory: must be a size such as 16Gi, was " + memory);
+    }
+    long unit = 1L << (10 * " KMGT".indexOf((size.group(2) + " ").charAt(0)));
+    return new MemoryLimit(Long.parseLong(size.group(1)) * unit, "--memory");
+  }
+
+  private static FineTuneJobFile read(Path file) {
+    try {
+      return FineTuneJobFile.read(file);
+    } catch (IOException e) {
+      throw new UnreadableData("--job " + file + ": cannot be read: " + e.getMessage(), e);
+    }
+  }
+}
