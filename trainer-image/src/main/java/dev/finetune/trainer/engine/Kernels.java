@@ -1,5 +1,7 @@
 package dev.finetune.trainer.engine;
 
+import java.util.Arrays;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -74,6 +76,28 @@ public final class Kernels {
   /** Returns the same memory under another shape of as many elements. */
   public Tensor reshape(Scope scope, Tensor x, long... shape) {
     return engine.call(scope, "reshape", x, shape);
+  }
+
+  /**
+   * Copies tensors of one type into one block of memory.
+   *
+   * @param tensors the tensors; a null stays a null
+   * @return views of the copies, in the same order and shapes
+   */
+  public @Nullable Tensor[] pack(Scope scope, @Nullable Tensor... tensors) {
+    Tensor[] present = Arrays.stream(tensors).filter(Objects::nonNull).toArray(Tensor[]::new);
+    Tensor flat = engine.call(scope, "pack", (Object) present);
+    @Nullable Tensor[] parts = new @Nullable Tensor[tensors.length];
+    long start = 0;
+    for (int i = 0; i < tensors.length; i++) {
+      Tensor tensor = tensors[i];
+      if (tensor != null) {
+        long end = start + tensor.elements();
+        parts[i] = engine.call(scope, "part", flat, start, end, tensor.shape());
+        start = end;
+      }
+    }
+    return parts;
   }
 
   /** Returns x + y. */

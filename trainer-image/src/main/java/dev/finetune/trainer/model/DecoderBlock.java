@@ -5,6 +5,7 @@ import dev.finetune.trainer.engine.Kernels;
 import dev.finetune.trainer.engine.Scope;
 import dev.finetune.trainer.engine.Tensor;
 import dev.finetune.trainer.lora.LoraAdapter;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -49,19 +50,19 @@ final class DecoderBlock implements AutoCloseable {
   /** What the backward pass needs; everything else is computed again. */
   record Saved(
       Scope scope,
-      Tensor x,
       Tensor inverse1,
-      @Nullable Tensor lowQueryKeyValue,
+      Tensor inverse2,
+      Tensor x,
       Tensor q,
       Tensor k,
       Tensor v,
       Tensor attended,
-      @Nullable Tensor lowOutput,
       Tensor x2,
-      Tensor inverse2,
-      @Nullable Tensor lowGateUp,
       Tensor gate,
       Tensor up,
+      @Nullable Tensor lowQueryKeyValue,
+      @Nullable Tensor lowOutput,
+      @Nullable Tensor lowGateUp,
       @Nullable Tensor lowDown)
       implements AutoCloseable {
     @Override
@@ -82,9 +83,8 @@ final class DecoderBlock implements AutoCloseable {
     int size = config.headSize();
     long tokens = pass.batch().tokens();
     LoraAdapter adapter = pass.adapter();
-    Scope kept = new Scope();
-    kept.own(x);
     try (Scope temporary = new Scope()) {
+      temporary.own(x);
       // Attention.
       Kernels.Normalized h =
           kernels.rmsNorm(temporary, x, inputNorm.with(adapter), config.rmsNormEpsilon());
@@ -107,30 +107,13 @@ final class DecoderBlock implements AutoCloseable {
       Tensor y = scope.own(temporary.release(d.y()[0]));
       kernels.accumulate(y, x2);
 
-      keep(temporary, kept, h.inverse(), q, k, v, attended, x2, h2.inverse());
-      keep(temporary, kept, gu.y());
-      for (LinearGroup.Outputs outputs : new LinearGroup.Outputs[] {qkv, o, gu, d}) {
-        if (outputs.low() != null) {
-          keep(temporary, kept, outputs.low());
-        }
+      if (tape.records()) {
+        Tensor[] inverses = {h.inverse(), h2.inverse()};
+        tape.push(
+            record(
+                temporary, inverses, x, q, k, v, attended, x2, gu.y()[0], gu.y()[1], qkv.low(),
+                o.low(), gu.low(), d.low()));
       }
-      tape.push(
-          new Saved(
-              kept,
-              x,
-              h.inverse(),
-              qkv.low(),
-              q,
-              k,
-              v,
-              attended,
-              o.low(),
-              x2,
-              h2.inverse(),
-              gu.low(),
-              gu.y()[0],
-              gu.y()[1],
-              d.low()));
       return y;
     }
   }
@@ -148,9 +131,46 @@ final class DecoderBlock implements AutoCloseable {
     return kernels.attendToAll(scope, q, all.keys(), all.values(), repeat);
   }
 
-  private static void keep(Scope from, Scope to, Tensor... tensors) {
+  /**
+   * Copies what the backward pass needs into one block of memory. Left where they were made, among
+   * all that is freed soon, the tensors of a tape would leave the memory full of gaps.
+   */
+  private Saved record(Scope temporary, Tensor[] inverses, @Nullable Tensor... tensors) {
+    Scope kept = new Scope();
+    try (Scope originals = new Scope()) {
+      move(temporary, originals, inverses);
+      move(temporary, originals, tensors);
+      temporary.close();
+      @Nullable Tensor[] norms = kernels.pack(kept, inverses);
+      @Nullable Tensor[] all = kernels.pack(kept, tensors);
+      return new Saved(
+          kept,
+          present(norms[0]),
+          present(norms[1]),
+          present(all[0]),
+          present(all[1]),
+          present(all[2]),
+          present(all[3]),
+          present(all[4]),
+          present(all[5]),
+          present(all[6]),
+          present(all[7]),
+          all[8],
+          all[9],
+          all[10],
+          all[11]);
+    }
+  }
+
+  private static Tensor present(@Nullable Tensor tensor) {
+    return Objects.requireNonNull(tensor);
+  }
+
+  private static void move(Scope from, Scope to, @Nullable Tensor... tensors) {
     for (Tensor tensor : tensors) {
-      to.own(from.release(tensor));
+      if (tensor != null) {
+        to.own(from.release(tensor));
+      }
     }
   }
 

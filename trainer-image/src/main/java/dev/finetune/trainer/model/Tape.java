@@ -52,6 +52,11 @@ public final class Tape implements AutoCloseable {
     return new Tape(Mode.NOTHING);
   }
 
+  /** Returns whether records of blocks are kept. */
+  boolean records() {
+    return mode == Mode.RECORDS;
+  }
+
   /** Returns whether the newest block is to be computed again before its backward pass. */
   boolean recomputes() {
     return mode == Mode.INPUTS;
@@ -66,11 +71,7 @@ public final class Tape implements AutoCloseable {
   }
 
   void push(DecoderBlock.Saved block) {
-    if (mode == Mode.RECORDS) {
-      saved.push(block);
-    } else {
-      block.close();
-    }
+    saved.push(block);
   }
 
   /** Takes the newest record off; the caller closes it. */

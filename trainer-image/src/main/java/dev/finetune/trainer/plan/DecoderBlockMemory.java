@@ -3,7 +3,9 @@ package dev.finetune.trainer.plan;
 import dev.finetune.trainer.basemodel.ModelConfig;
 import dev.finetune.trainer.engine.ElementType;
 import dev.finetune.trainer.engine.Tiles;
+import java.util.ArrayList;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /** Mirrors {@code DecoderBlock}, allocation by allocation. */
 final class DecoderBlockMemory {
@@ -51,10 +53,15 @@ final class DecoderBlockMemory {
     return tokens * config.intermediateSize() * element;
   }
 
-  /** Returns the block's output; {@code kept} takes what goes on the tape. */
-  Ledger.Allocation forward(Ledger.Scope scope, Ledger.Allocation x, Ledger.Scope kept, int layer) {
-    kept.own(x);
+  /**
+   * Returns the block's output.
+   *
+   * @param kept takes what goes on the tape, or null if nothing does
+   */
+  Ledger.Allocation forward(
+      Ledger.Scope scope, Ledger.Allocation x, Ledger.@Nullable Scope kept, int layer) {
     try (Ledger.Scope temporary = ledger.scope()) {
+      temporary.own(x);
       Ledger.Allocation inverse = rmsNorm(temporary);
       LinearGroupMemory.Outputs qkv = queryKeyValue.forward(temporary, layer, tokens, dropout);
       Ledger.Allocation q = rotate(temporary, query());
@@ -70,17 +77,34 @@ final class DecoderBlockMemory {
       LinearGroupMemory.Outputs d = down.forward(temporary, layer, tokens, dropout);
       final Ledger.Allocation y = scope.own(temporary.release(d.y().getFirst()));
 
-      keep(temporary, kept, List.of(inverse, q, k, v, attended, x2, inverse2));
-      keep(temporary, kept, gu.y());
-      for (LinearGroupMemory.Outputs outputs : List.of(qkv, o, gu, d)) {
-        keep(temporary, kept, outputs.low());
+      if (kept != null) {
+        List<Ledger.Allocation> tensors = new ArrayList<>(List.of(x, q, k, v, attended, x2));
+        tensors.addAll(gu.y());
+        for (LinearGroupMemory.Outputs outputs : List.of(qkv, o, gu, d)) {
+          tensors.addAll(outputs.low());
+        }
+        record(temporary, kept, List.of(inverse, inverse2), tensors);
       }
       return y;
     }
   }
 
-  private static void keep(Ledger.Scope from, Ledger.Scope to, List<Ledger.Allocation> all) {
-    all.forEach(allocation -> to.own(from.release(allocation)));
+  private void record(
+      Ledger.Scope temporary,
+      Ledger.Scope kept,
+      List<Ledger.Allocation> inverses,
+      List<Ledger.Allocation> tensors) {
+    try (Ledger.Scope originals = ledger.scope()) {
+      inverses.forEach(inverse -> originals.own(temporary.release(inverse)));
+      tensors.forEach(tensor -> originals.own(temporary.release(tensor)));
+      temporary.close();
+      kept.hold("tape: norms", bytes(inverses));
+      kept.hold("tape: records of blocks", bytes(tensors));
+    }
+  }
+
+  private static long bytes(List<Ledger.Allocation> allocations) {
+    return allocations.stream().mapToLong(Ledger.Allocation::bytes).sum();
   }
 
   /** Returns the gradient to the block's input. */
@@ -109,7 +133,7 @@ final class DecoderBlockMemory {
   /** Returns the inverse root mean squares, which are kept; the norm itself is made again. */
   private Ledger.Allocation rmsNorm(Ledger.Scope scope) {
     scope.within("norms of inputs", hidden(), widened());
-    return scope.hold("tape: norms", tokens * Float.BYTES);
+    return scope.hold("norms of inputs", tokens * Float.BYTES);
   }
 
   private void rmsNormAgain(Ledger.Scope scope) {
@@ -131,7 +155,7 @@ final class DecoderBlockMemory {
   }
 
   private Ledger.Allocation rotate(Ledger.Scope scope, long bytes) {
-    return scope.hold("tape: queries and keys", bytes);
+    return scope.hold("queries and keys", bytes);
   }
 
   /** Scores of a block of queries with all keys of its sequence, for all heads. */
@@ -146,7 +170,7 @@ final class DecoderBlockMemory {
   /** The kernel {@code attention}: copies of keys and values, scores and their softmax. */
   private Ledger.Allocation attention(Ledger.Scope scope) {
     long block = queries() * config.queryWidth() * element;
-    return scope.within("tape: attention", query(), 2 * keyValue() + 2 * scores() + 2 * block);
+    return scope.within("attention", query(), 2 * keyValue() + 2 * scores() + 2 * block);
   }
 
   /**

@@ -35,6 +35,10 @@ final class Ledger {
       this.name = name;
       this.bytes = bytes;
     }
+
+    long bytes() {
+      return bytes;
+    }
   }
 
   /** Owns allocations as the engine's scope owns tensors. */

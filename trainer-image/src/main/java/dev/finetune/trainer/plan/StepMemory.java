@@ -86,17 +86,15 @@ final class StepMemory {
               first.hold("tape: residual stream", tokens * config.hiddenSize() * element));
       for (int layer = 0; layer < config.layers(); layer++) {
         Ledger.Scope output = ledger.scope();
-        Ledger.Scope record = ledger.scope();
+        Ledger.Scope record = kept == Kept.ALL ? ledger.scope() : null;
         if (kept == Kept.INPUTS) {
           Ledger.Scope input = ledger.scope();
           input.view(x);
           tape.push(input);
         }
         x = output.release(block.forward(output, x, record, layer));
-        if (kept == Kept.ALL) {
+        if (record != null) {
           tape.push(record);
-        } else {
-          record.close();
         }
       }
       forward.own(x);
