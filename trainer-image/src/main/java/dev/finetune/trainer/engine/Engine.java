@@ -38,6 +38,7 @@ public final class Engine implements AutoCloseable {
   private final PtNDManager manager;
   private final PtSymbolBlock block;
   private final TorchShim shim;
+  private final NativeAllocator allocator = new NativeAllocator();
   private final TensorMemory memory = new TensorMemory();
 
   private Engine(PtNDManager manager, PtSymbolBlock block, TorchShim shim) {
@@ -349,6 +350,11 @@ public final class Engine implements AutoCloseable {
 
   boolean isPlain(PtNDArray array) {
     return shim.isPlain(array.getHandle());
+  }
+
+  /** Gives memory that was freed back to the operating system, as after loading a model. */
+  public void returnFreedMemory() {
+    allocator.trim();
   }
 
   @Override

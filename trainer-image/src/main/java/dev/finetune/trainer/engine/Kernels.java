@@ -79,21 +79,25 @@ public final class Kernels {
   }
 
   /**
-   * Copies tensors of one type into one block of memory.
+   * Copies tensors of one type into one piece of memory.
    *
+   * @param into flat tensor of that type with room for all
    * @param tensors the tensors; a null stays a null
    * @return views of the copies, in the same order and shapes
    */
-  public @Nullable Tensor[] pack(Scope scope, @Nullable Tensor... tensors) {
+  public @Nullable Tensor[] pack(Scope scope, Tensor into, @Nullable Tensor... tensors) {
     Tensor[] present = Arrays.stream(tensors).filter(Objects::nonNull).toArray(Tensor[]::new);
-    Tensor flat = engine.call(scope, "pack", (Object) present);
+    long count = Arrays.stream(present).mapToLong(Tensor::elements).sum();
+    try (Scope temporary = new Scope()) {
+      engine.call(temporary, "pack", into, count, present);
+    }
     @Nullable Tensor[] parts = new @Nullable Tensor[tensors.length];
     long start = 0;
     for (int i = 0; i < tensors.length; i++) {
       Tensor tensor = tensors[i];
       if (tensor != null) {
         long end = start + tensor.elements();
-        parts[i] = engine.call(scope, "part", flat, start, end, tensor.shape());
+        parts[i] = engine.call(scope, "part", into, start, end, tensor.shape());
         start = end;
       }
     }

@@ -47,9 +47,18 @@ final class DecoderBlock implements AutoCloseable {
     this.down = weights.down();
   }
 
+  /** Where the tensors of a record lie, and the piece of memory that is used again. */
+  private record Place(Scope scope, TapeMemory memory, Tensor piece) implements AutoCloseable {
+    @Override
+    public void close() {
+      scope.close();
+      memory.giveBack(piece);
+    }
+  }
+
   /** What the backward pass needs; everything else is computed again. */
   record Saved(
-      Scope scope,
+      Place place,
       Tensor inverse1,
       Tensor inverse2,
       Tensor x,
@@ -67,7 +76,7 @@ final class DecoderBlock implements AutoCloseable {
       implements AutoCloseable {
     @Override
     public void close() {
-      scope.close();
+      place.close();
     }
   }
 
@@ -111,8 +120,21 @@ final class DecoderBlock implements AutoCloseable {
         Tensor[] inverses = {h.inverse(), h2.inverse()};
         tape.push(
             record(
-                temporary, inverses, x, q, k, v, attended, x2, gu.y()[0], gu.y()[1], qkv.low(),
-                o.low(), gu.low(), d.low()));
+                pass.memory(),
+                temporary,
+                inverses,
+                x,
+                q,
+                k,
+                v,
+                attended,
+                x2,
+                gu.y()[0],
+                gu.y()[1],
+                qkv.low(),
+                o.low(),
+                gu.low(),
+                d.low()));
       }
       return y;
     }
@@ -135,18 +157,23 @@ final class DecoderBlock implements AutoCloseable {
    * Copies what the backward pass needs into one block of memory. Left where they were made, among
    * all that is freed soon, the tensors of a tape would leave the memory full of gaps.
    */
-  private Saved record(Scope temporary, Tensor[] inverses, @Nullable Tensor... tensors) {
+  private Saved record(
+      TapeMemory memory, Scope temporary, Tensor[] inverses, @Nullable Tensor... tensors) {
     Scope kept = new Scope();
     try (Scope originals = new Scope()) {
-      move(temporary, originals, inverses);
+      move(temporary, kept, inverses);
       move(temporary, originals, tensors);
       temporary.close();
-      @Nullable Tensor[] norms = kernels.pack(kept, inverses);
-      @Nullable Tensor[] all = kernels.pack(kept, tensors);
+      long elements = 0;
+      for (Tensor tensor : tensors) {
+        elements += tensor == null ? 0 : tensor.elements();
+      }
+      Tensor piece = memory.take(elements);
+      @Nullable Tensor[] all = kernels.pack(kept, piece, tensors);
       return new Saved(
-          kept,
-          present(norms[0]),
-          present(norms[1]),
+          new Place(kept, memory, piece),
+          inverses[0],
+          inverses[1],
           present(all[0]),
           present(all[1]),
           present(all[2]),

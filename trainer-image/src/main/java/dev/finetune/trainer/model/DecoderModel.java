@@ -28,6 +28,7 @@ public final class DecoderModel implements AutoCloseable {
   private final NormWeight norm;
   private final List<LinearShape> linears;
   private final @Nullable Nf4Table shared;
+  private final TapeMemory tapes;
   private Scope rotations = new Scope();
   private @Nullable RotationTables tables;
 
@@ -52,6 +53,7 @@ public final class DecoderModel implements AutoCloseable {
 
   DecoderModel(Kernels kernels, ModelConfig config, Parts parts) {
     this.kernels = kernels;
+    this.tapes = new TapeMemory(kernels);
     this.config = config;
     this.blocks = parts.blocks();
     this.embedding = parts.embedding();
@@ -140,7 +142,8 @@ public final class DecoderModel implements AutoCloseable {
             dropout,
             cache,
             kernels.rotations(scope, angles.cos(), positions),
-            kernels.rotations(scope, angles.sin(), positions));
+            kernels.rotations(scope, angles.sin(), positions),
+            tapes);
     Forward forward = new Forward(pass, tape);
     boolean done = false;
     try {
@@ -340,6 +343,7 @@ public final class DecoderModel implements AutoCloseable {
     embedding.close();
     norm.close();
     rotations.close();
+    tapes.close();
     if (shared != null) {
       shared.close();
     }

@@ -105,11 +105,14 @@ public final class ModelLoader {
       }
       blocks.add(current.get());
     }
-    return new DecoderModel(
-        kernels,
-        config,
-        new DecoderModel.Parts(
-            blocks, embedding.get(), head.get(), norm.get(), List.copyOf(linears), table));
+    DecoderModel model =
+        new DecoderModel(
+            kernels,
+            config,
+            new DecoderModel.Parts(
+                blocks, embedding.get(), head.get(), norm.get(), List.copyOf(linears), table));
+    kernels.engine().returnFreedMemory();
+    return model;
   }
 
   private Arriving<DecoderBlock> block(int layer) {

@@ -16,6 +16,7 @@ import org.jspecify.annotations.Nullable;
  * @param cache keys and values of the tokens before, or null if there are none
  * @param cos cosines of the rotations (T, 1, size / 2)
  * @param sin sines of the rotations
+ * @param memory where tapes lie
  */
 record Pass(
     MicroBatch batch,
@@ -23,7 +24,8 @@ record Pass(
     @Nullable DropoutMasks dropout,
     @Nullable KeyValueCache cache,
     Tensor cos,
-    Tensor sin) {
+    Tensor sin,
+    TapeMemory memory) {
   /** Returns the mask of a module group, or null if nothing is dropped. */
   @Nullable Tensor mask(Kernels kernels, Scope scope, int layer, int group, long width) {
     if (dropout == null) {

@@ -20,9 +20,16 @@ final class DecoderBlockMemory {
   private final LinearGroupMemory output;
   private final LinearGroupMemory gateUp;
   private final LinearGroupMemory down;
+  private final TapePieces tapes;
 
   DecoderBlockMemory(
-      Workload workload, ModelMemory model, Ledger ledger, Workload.Batch batch, boolean dropout) {
+      Workload workload,
+      ModelMemory model,
+      Ledger ledger,
+      Workload.Batch batch,
+      boolean dropout,
+      TapePieces tapes) {
+    this.tapes = tapes;
     this.config = workload.config();
     this.ledger = ledger;
     this.batch = batch;
@@ -95,11 +102,10 @@ final class DecoderBlockMemory {
       List<Ledger.Allocation> inverses,
       List<Ledger.Allocation> tensors) {
     try (Ledger.Scope originals = ledger.scope()) {
-      inverses.forEach(inverse -> originals.own(temporary.release(inverse)));
+      inverses.forEach(inverse -> kept.own(temporary.release(inverse)));
       tensors.forEach(tensor -> originals.own(temporary.release(tensor)));
       temporary.close();
-      kept.hold("tape: norms", bytes(inverses));
-      kept.hold("tape: records of blocks", bytes(tensors));
+      kept.own(tapes.take(bytes(tensors)));
     }
   }
 
@@ -133,7 +139,7 @@ final class DecoderBlockMemory {
   /** Returns the inverse root mean squares, which are kept; the norm itself is made again. */
   private Ledger.Allocation rmsNorm(Ledger.Scope scope) {
     scope.within("norms of inputs", hidden(), widened());
-    return scope.hold("norms of inputs", tokens * Float.BYTES);
+    return scope.hold("tape: norms", tokens * Float.BYTES);
   }
 
   private void rmsNormAgain(Ledger.Scope scope) {

@@ -83,6 +83,11 @@ final class Ledger {
       return owned.getFirst();
     }
 
+    /** Returns what is held since last. */
+    Allocation last() {
+      return owned.getLast();
+    }
+
     Allocation own(Allocation allocation) {
       owned.add(allocation);
       return allocation;

@@ -34,13 +34,13 @@ public record Planner(Workload workload, Batches batches, MemoryLimit limit) {
 
   /** Returns the predicted memory of a choice. */
   public MemoryPlan plan(int tokenBudget, boolean recompute) {
+    List<Workload.Batch> training = batches.training(tokenBudget);
     List<PhasePeak> phases =
-        new Prediction(workload)
-            .phases(batches.training(tokenBudget), batches.evaluation(tokenBudget), recompute);
-    long most = phases.stream().mapToLong(PhasePeak::nativeBytes).max().orElse(0);
+        new Prediction(workload).phases(training, batches.evaluation(tokenBudget), recompute);
+    int tokens = training.stream().mapToInt(Workload.Batch::tokens).max().orElse(0);
     long parameters = new ModelMemory(workload).adapterSize();
     return new MemoryPlan(
-        tokenBudget, recompute, phases, ProcessMemory.of(workload, parameters, most));
+        tokenBudget, recompute, phases, ProcessMemory.of(workload, parameters, tokens));
   }
 
   /**

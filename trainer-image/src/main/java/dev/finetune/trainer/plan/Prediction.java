@@ -25,15 +25,17 @@ public final class Prediction {
       List<Workload.Batch> training, List<Workload.Batch> evaluation, boolean recompute) {
     Ledger ledger = new Ledger();
     ModelMemory model = new ModelMemory(workload);
-    StepMemory step = new StepMemory(workload, model, ledger);
     ledger.enter(Phase.LOADING);
-    try (Ledger.Scope run = ledger.scope()) {
+    try (Ledger.Scope run = ledger.scope();
+        StepMemory step = new StepMemory(workload, model, ledger)) {
       model.load(run);
       model.adapter(run);
       model.optimizer(run);
       ledger.enter(evaluation.isEmpty() ? Phase.FORWARD : Phase.EVALUATION);
       step.rotations(run, Math.max(longest(training), longest(evaluation)));
       evaluation.forEach(step::evaluate);
+      training.forEach(batch -> step.accumulate(batch, recompute));
+      // The first step leaves memory for tapes behind, which later steps find.
       training.forEach(batch -> step.accumulate(batch, recompute));
       step.update();
     }

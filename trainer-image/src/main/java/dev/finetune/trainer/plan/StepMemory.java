@@ -10,14 +10,16 @@ import java.util.Deque;
  * Mirrors a micro-batch of {@code AdapterTrainer}: {@code DecoderModel}, {@code CausalCrossEntropy}
  * and the update.
  */
-final class StepMemory {
+final class StepMemory implements AutoCloseable {
   private final Workload workload;
   private final ModelMemory model;
   private final Ledger ledger;
   private final ModelConfig config;
   private final long element;
+  private final TapePieces tapes;
 
   StepMemory(Workload workload, ModelMemory model, Ledger ledger) {
+    this.tapes = new TapePieces(ledger);
     this.workload = workload;
     this.model = model;
     this.ledger = ledger;
@@ -34,7 +36,8 @@ final class StepMemory {
   /** Mirrors {@code AdapterTrainer.accumulate}. */
   void accumulate(Workload.Batch batch, boolean recompute) {
     boolean dropout = workload.dropout() > 0;
-    DecoderBlockMemory block = new DecoderBlockMemory(workload, model, ledger, batch, dropout);
+    DecoderBlockMemory block =
+        new DecoderBlockMemory(workload, model, ledger, batch, dropout, tapes);
     ledger.enter(Phase.FORWARD);
     Deque<Ledger.Scope> tape = new ArrayDeque<>();
     try (Ledger.Scope scope = ledger.scope();
@@ -53,7 +56,7 @@ final class StepMemory {
       return;
     }
     ledger.enter(Phase.EVALUATION);
-    DecoderBlockMemory block = new DecoderBlockMemory(workload, model, ledger, batch, false);
+    DecoderBlockMemory block = new DecoderBlockMemory(workload, model, ledger, batch, false, tapes);
     try (Ledger.Scope forward = ledger.scope()) {
       forward(block, batch, forward, Kept.NOTHING, new ArrayDeque<>());
       negativeLogLikelihoods(batch);
@@ -107,8 +110,9 @@ final class StepMemory {
     for (int layer = config.layers() - 1; layer >= 0; layer--) {
       Ledger.Scope next = ledger.scope();
       Ledger.Scope popped = tape.pop();
-      try (Ledger.Scope _ = recompute ? again(block, popped, layer) : popped) {
+      try (Ledger.Scope record = recompute ? again(block, popped, layer) : popped) {
         block.backward(next, layer);
+        tapes.giveBack(record);
       }
       current.close();
       current = next;
@@ -171,10 +175,15 @@ final class StepMemory {
     return chunk * vocabulary * element + tile * vocabulary * 3 * Float.BYTES;
   }
 
-  /** The kernel {@code adamw}: the clipped gradient, then the root and the quotient. */
+  /** The kernel {@code adamw} clips a tile of the gradient at a time. */
   void update() {
     ledger.enter(Phase.OPTIMIZER);
-    long size = model.adapterSize();
-    ledger.run("the optimizer", 2 * size * Float.BYTES);
+    long tile = Math.min(model.adapterSize(), Tiles.NUMBERS);
+    ledger.run("the optimizer", 2 * tile * Float.BYTES);
+  }
+
+  @Override
+  public void close() {
+    tapes.close();
   }
 }

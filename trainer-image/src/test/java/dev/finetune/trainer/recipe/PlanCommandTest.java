@@ -27,7 +27,7 @@ class PlanCommandTest {
     assertThat(ended.output())
         .contains("Micro-batches of up to 2048 tokens, blocks remembered.")
         .contains("linear layers, NF4", "absmax, 8 bits", "embedding", "adapter: gradients")
-        .contains("optimizer: ADAM_W state", "tape: attention", "Java: heap")
+        .contains("optimizer: ADAM_W state", "tape: records of blocks", "Java: heap")
         .containsPattern("Memory: \\d+ MiB at the peak of [a-z]+");
   }
 
