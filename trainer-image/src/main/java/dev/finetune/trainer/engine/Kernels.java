@@ -109,13 +109,6 @@ public final class Kernels {
     return engine.call(scope, "add", x, y);
   }
 
-  /** Adds y, of any type and of as many elements, to the {@code F32} tensor x. */
-  public void addInto(Tensor x, Tensor y) {
-    try (Scope scope = new Scope()) {
-      engine.call(scope, "add_into", x, y);
-    }
-  }
-
   /** Adds y to x, both of one type. */
   public void accumulate(Tensor x, Tensor y) {
     try (Scope scope = new Scope()) {
@@ -266,18 +259,17 @@ public final class Kernels {
           update.end(),
           update.b(),
           update.scaling(),
-          gradientB,
-          type.code());
+          gradientB);
     }
   }
 
   /**
-   * Adds {@code g' x} to an {@code F32} tensor. In {@code F32} the product is accumulated in place;
-   * in {@code BF16} it is rounded once, as every gradient of that precision is, and added.
+   * Adds {@code g' x} to an {@code F32} tensor. In {@code BF16} the product is rounded once, as
+   * every gradient of that precision is.
    */
   public void accumulateGradient(Tensor sum, Tensor g, Tensor x) {
     try (Scope scope = new Scope()) {
-      engine.call(scope, "accumulate_gradient", sum, g, x, 1.0, type.code());
+      engine.call(scope, "accumulate_gradient", sum, g, x, 1.0);
     }
   }
 
@@ -383,8 +375,7 @@ public final class Kernels {
           update.second(),
           gradients.first(),
           gradients.second(),
-          scaling,
-          type.code());
+          scaling);
     }
   }
 
@@ -451,7 +442,7 @@ public final class Kernels {
    * @return (T, heads, size)
    */
   public Tensor attention(Scope scope, Tensor q, Tensor k, Tensor v, long[] offsets) {
-    return engine.call(scope, "attention", q, k, v, offsets, Tiles.queries(type), scale(q));
+    return engine.call(scope, "attention", q, k, v, offsets, Tiles.QUERIES, scale(q));
   }
 
   private static double scale(Tensor q) {
@@ -486,8 +477,7 @@ public final class Kernels {
   public AttentionGradients attentionBackward(
       Scope scope, Tensor g, Tensor q, Tensor k, Tensor v, long[] offsets) {
     Tensor[] r =
-        engine.callTuple(
-            scope, "attention_backward", g, q, k, v, offsets, Tiles.queries(type), scale(q));
+        engine.callTuple(scope, "attention_backward", g, q, k, v, offsets, Tiles.QUERIES, scale(q));
     return new AttentionGradients(r[0], r[1], r[2]);
   }
 
@@ -570,8 +560,7 @@ public final class Kernels {
             scale,
             1 - smoothing,
             smoothing / w.size(0),
-            trained,
-            type.code());
+            trained);
     return new LossAndGradient(r[0], r[1]);
   }
 

@@ -8,14 +8,12 @@ public final class Tiles {
   /** Numbers that stay in the processor's cache. */
   public static final long NUMBERS = 1 << 18;
 
+  /** Queries of one product of attention; measured on processors with AVX-512. */
+  public static final int QUERIES = 128;
+
   private static final long LOGIT_BYTES = 32 << 20;
 
   private Tiles() {}
-
-  /** Returns queries of one product of attention; measured on processors with AVX-512. */
-  public static int queries(ElementType type) {
-    return 128;
-  }
 
   /** Returns rows of logits that exist at a time: enough for a fast product, about 32 MiB. */
   public static long logitRows(ElementType type, long vocabulary) {

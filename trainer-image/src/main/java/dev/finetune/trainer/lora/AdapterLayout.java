@@ -19,64 +19,57 @@ public record AdapterLayout(List<ParameterSection> sections, long size) {
 
   /** Lays out what an adapter trains. */
   public static AdapterLayout of(AdapterShape shape) {
-    List<ParameterSection> sections = new ArrayList<>();
-    long end = 0;
+    Builder layout = new Builder();
     for (LoraTarget target : shape.targets()) {
-      LinearShape linear = target.shape();
-      end =
-          add(
-              sections,
-              new ParameterSection(
-                  nameOfA(target),
-                  target.embedding() ? ParameterSection.Kind.EMBEDDING_A : ParameterSection.Kind.A,
-                  end,
-                  target.rank(),
-                  linear.in()));
+      boolean embedding = target.embedding();
+      layout.addNext(
+          nameOfA(target),
+          embedding ? ParameterSection.Kind.EMBEDDING_A : ParameterSection.Kind.A,
+          target.rank(),
+          target.shape().in());
     }
     for (LoraTarget target : shape.targets()) {
-      LinearShape linear = target.shape();
-      end =
-          add(
-              sections,
-              new ParameterSection(
-                  nameOfB(target),
-                  target.embedding() ? ParameterSection.Kind.EMBEDDING_B : ParameterSection.Kind.B,
-                  align(end),
-                  linear.out(),
-                  target.rank()));
+      boolean embedding = target.embedding();
+      layout.addAligned(
+          nameOfB(target),
+          embedding ? ParameterSection.Kind.EMBEDDING_B : ParameterSection.Kind.B,
+          target.shape().out(),
+          target.rank());
     }
     if (shape.decomposed()) {
       for (LoraTarget target : shape.targets()) {
         LinearShape linear = target.shape();
-        end =
-            add(
-                sections,
-                new ParameterSection(
-                    nameOfMagnitude(linear.name()),
-                    ParameterSection.Kind.MAGNITUDE,
-                    align(end),
-                    linear.out(),
-                    1));
+        layout.addAligned(
+            nameOfMagnitude(linear.name()), ParameterSection.Kind.MAGNITUDE, linear.out(), 1);
       }
     }
-    for (var whole : shape.whole().entrySet()) {
-      List<Long> sizes = whole.getValue();
-      end =
-          add(
-              sections,
-              new ParameterSection(
-                  nameOfWhole(whole.getKey()),
-                  ParameterSection.Kind.WHOLE,
-                  align(end),
-                  sizes.getFirst(),
-                  sizes.size() == 1 ? 1 : sizes.getLast()));
-    }
-    return new AdapterLayout(List.copyOf(sections), align(end));
+    shape
+        .whole()
+        .forEach(
+            (module, sizes) ->
+                layout.addAligned(
+                    nameOfWhole(module),
+                    ParameterSection.Kind.WHOLE,
+                    sizes.getFirst(),
+                    sizes.size() == 1 ? 1 : sizes.getLast()));
+    return new AdapterLayout(List.copyOf(layout.sections), align(layout.end));
   }
 
-  private static long add(List<ParameterSection> sections, ParameterSection section) {
-    sections.add(section);
-    return section.start() + section.elements();
+  /** Puts sections one behind the other. */
+  private static final class Builder {
+    private final List<ParameterSection> sections = new ArrayList<>();
+    private long end;
+
+    private void addNext(String name, ParameterSection.Kind kind, long rows, long columns) {
+      ParameterSection section = new ParameterSection(name, kind, end, rows, columns);
+      sections.add(section);
+      end = section.start() + section.elements();
+    }
+
+    private void addAligned(String name, ParameterSection.Kind kind, long rows, long columns) {
+      end = align(end);
+      addNext(name, kind, rows, columns);
+    }
   }
 
   private static long align(long elements) {

@@ -170,7 +170,7 @@ final class DecoderBlockMemory {
   }
 
   private long queries() {
-    return Math.min(batch.longest(), Tiles.queries(narrow ? ElementType.BF16 : ElementType.F32));
+    return Math.min(batch.longest(), Tiles.QUERIES);
   }
 
   /** The kernel {@code attention}: copies of keys and values, scores and their softmax. */

@@ -1,18 +1,15 @@
 package dev.finetune.trainer.recipe;
 
 import dev.finetune.api.run.ExitCode;
-import dev.finetune.api.spec.FineTuneJobFile;
 import dev.finetune.api.spec.FineTuneJobSpec;
 import dev.finetune.trainer.basemodel.BaseModel;
 import dev.finetune.trainer.failure.InvalidConfiguration;
-import dev.finetune.trainer.failure.UnreadableData;
 import dev.finetune.trainer.plan.MemoryLimit;
 import dev.finetune.trainer.plan.MemoryPlan;
 import dev.finetune.trainer.plan.PlanTable;
 import dev.finetune.trainer.plan.Planner;
 import dev.finetune.trainer.progress.Console;
 import dev.finetune.trainer.storage.StorageSettings;
-import java.io.IOException;
 import java.io.OutputStream;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
@@ -22,6 +19,7 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
@@ -38,12 +36,7 @@ final class PlanCommand implements Callable<Integer> {
 
   @Spec private CommandSpec spec = CommandSpec.create();
 
-  @Option(
-      names = "--job",
-      required = true,
-      paramLabel = "FILE",
-      description = "The FineTuneJob, YAML or JSON.")
-  private Path job = Path.of("");
+  @Mixin private JobOption job = new JobOption();
 
   @Option(
       names = "--config",
@@ -61,7 +54,7 @@ final class PlanCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
-    FineTuneJobSpec asked = read(job).spec();
+    FineTuneJobSpec asked = job.read().spec();
     MemoryLimit limit = limit();
     String precision = Resolved.precision(asked.training().precision());
     MemoryPlan plan = choose(asked, precision, limit);
@@ -103,13 +96,5 @@ final class PlanCommand implements Callable<Integer> {
     }
     long unit = 1L << (10 * " KMGT".indexOf((size.group(2) + " ").charAt(0)));
     return new MemoryLimit(Long.parseLong(size.group(1)) * unit, "--memory");
-  }
-
-  private static FineTuneJobFile read(Path file) {
-    try {
-      return FineTuneJobFile.read(file);
-    } catch (IOException e) {
-      throw new UnreadableData("--job " + file + ": cannot be read: " + e.getMessage(), e);
-    }
   }
 }

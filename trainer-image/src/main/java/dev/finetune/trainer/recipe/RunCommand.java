@@ -1,13 +1,12 @@
 package dev.finetune.trainer.recipe;
 
 import dev.finetune.api.spec.FineTuneJobFile;
-import dev.finetune.trainer.failure.UnreadableData;
 import dev.finetune.trainer.progress.Console;
-import java.io.IOException;
 import java.nio.file.Path;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /** Trains an adapter as a FineTuneJob file says. */
@@ -18,12 +17,7 @@ import picocli.CommandLine.Option;
 final class RunCommand implements Callable<Integer> {
   private final StopRequest stop;
 
-  @Option(
-      names = "--job",
-      required = true,
-      paramLabel = "FILE",
-      description = "The FineTuneJob, YAML or JSON.")
-  private Path job = Path.of("");
+  @Mixin private JobOption job = new JobOption();
 
   @Option(
       names = "--storage",
@@ -49,7 +43,7 @@ final class RunCommand implements Callable<Integer> {
   @Override
   public Integer call() {
     stop.listen();
-    FineTuneJobFile file = read(job);
+    FineTuneJobFile file = job.read();
     Console console = new Console(System.out, System.console() != null);
     return new FineTuneRecipe(
             file,
@@ -59,13 +53,5 @@ final class RunCommand implements Callable<Integer> {
             stop)
         .run()
         .code();
-  }
-
-  private static FineTuneJobFile read(Path file) {
-    try {
-      return FineTuneJobFile.read(file);
-    } catch (IOException e) {
-      throw new UnreadableData("--job " + file + ": cannot be read: " + e.getMessage(), e);
-    }
   }
 }
