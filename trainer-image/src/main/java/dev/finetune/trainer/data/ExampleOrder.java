@@ -1,6 +1,7 @@
 package dev.finetune.trainer.data;
 
 import dev.finetune.trainer.random.CounterRandom;
+import java.util.function.IntFunction;
 
 /**
  * The order of the examples in each epoch, as a function of seed and epoch: nothing has to be saved
@@ -15,6 +16,26 @@ public final class ExampleOrder {
   private static final long PURPOSE = 0x65786f72646572L;
 
   private ExampleOrder() {}
+
+  /**
+   * Returns the permutations of a run by epoch. The newest one is kept, so that the cost of a step
+   * does not grow with the number of examples; used by one thread.
+   */
+  public static IntFunction<int[]> epochs(long seed, int count, boolean shuffle) {
+    return new IntFunction<>() {
+      private int newest = -1;
+      private int[] places = {};
+
+      @Override
+      public int[] apply(int epoch) {
+        if (epoch != newest) {
+          places = permutation(seed, epoch, count, shuffle);
+          newest = epoch;
+        }
+        return places;
+      }
+    };
+  }
 
   /**
    * Returns the places of the examples in the order in which an epoch visits them.

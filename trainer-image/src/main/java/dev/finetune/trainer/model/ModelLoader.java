@@ -141,7 +141,7 @@ public final class ModelLoader {
   private Arriving<LinearGroup> group(int layer, int group, String... names) {
     List<String> full =
         Arrays.stream(names).map(name -> "model.layers." + layer + "." + name).toList();
-    List<Arriving<FrozenWeight>> arriving = full.stream().map(name -> frozen(name)).toList();
+    List<Arriving<FrozenWeight>> arriving = full.stream().map(this::frozen).toList();
     return () -> {
       List<FrozenLinear> members = new ArrayList<>();
       for (int i = 0; i < full.size(); i++) {

@@ -8,7 +8,6 @@ import dev.finetune.trainer.basemodel.DecoderTensors;
 import dev.finetune.trainer.basemodel.ModelConfig;
 import dev.finetune.trainer.checkpoint.AdapterFiles;
 import dev.finetune.trainer.data.Example;
-import dev.finetune.trainer.data.ExampleOrder;
 import dev.finetune.trainer.lora.AdapterShape;
 import dev.finetune.trainer.lora.ModelModules;
 import dev.finetune.trainer.plan.MemoryLimit;
@@ -68,13 +67,7 @@ final class MemoryPlanning {
       implements Planner.Batches {
     @Override
     public List<Workload.Batch> training(int tokenBudget) {
-      StepPlan plan =
-          StepPlan.of(
-              spec.training(),
-              examples.size(),
-              epoch ->
-                  ExampleOrder.permutation(
-                      spec.training().seed(), epoch, examples.size(), spec.training().shuffle()));
+      StepPlan plan = StepPlan.of(spec.training(), examples.size());
       List<Workload.Batch> all = new ArrayList<>();
       for (int step = 0; step < Math.min(STEPS, plan.totalSteps()); step++) {
         List<Example> global = plan.examplesOf(step).stream().map(examples::get).toList();

@@ -8,7 +8,6 @@ import dev.finetune.trainer.adapter.AdapterSettings;
 import dev.finetune.trainer.adapter.RequestedAdapter;
 import dev.finetune.trainer.checkpoint.AdapterFiles;
 import dev.finetune.trainer.data.Example;
-import dev.finetune.trainer.data.ExampleOrder;
 import dev.finetune.trainer.engine.Engine;
 import dev.finetune.trainer.engine.Kernels;
 import dev.finetune.trainer.engine.ProductRate;
@@ -104,7 +103,7 @@ record Session(
     console.say(
         "Adapter: rank %d, alpha %d, %d modules, %d parameters",
         settings.rank(), settings.alpha(), adapter.moduleCount(), adapter.parameterCount());
-    StepPlan plan = plan(spec.training(), inputs.examples().size());
+    StepPlan plan = StepPlan.of(spec.training(), inputs.examples().size());
     AdapterTrainer trainer =
         new AdapterTrainer(
             kernels,
@@ -134,13 +133,6 @@ record Session(
   /** Returns the most bytes of tensors so far. */
   long peakBytes() {
     return engine.peakBytes();
-  }
-
-  private static StepPlan plan(Training training, int examples) {
-    return StepPlan.of(
-        training,
-        examples,
-        epoch -> ExampleOrder.permutation(training.seed(), epoch, examples, training.shuffle()));
   }
 
   private static LearningRate rate(Training training, StepPlan plan) {

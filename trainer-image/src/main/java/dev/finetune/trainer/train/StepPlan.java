@@ -1,6 +1,7 @@
 package dev.finetune.trainer.train;
 
 import dev.finetune.api.spec.Training;
+import dev.finetune.trainer.data.ExampleOrder;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.IntFunction;
@@ -17,7 +18,8 @@ import java.util.function.IntFunction;
 public record StepPlan(
     int examples, int globalBatchSize, int totalSteps, IntFunction<int[]> order) {
   /** Makes the plan of a run. */
-  public static StepPlan of(Training training, int examples, IntFunction<int[]> order) {
+  public static StepPlan of(Training training, int examples) {
+    IntFunction<int[]> order = ExampleOrder.epochs(training.seed(), examples, training.shuffle());
     int batch = training.globalBatchSize();
     int perEpoch = (examples + batch - 1) / batch;
     Integer maxSteps = training.maxSteps();

@@ -3,6 +3,7 @@ package dev.finetune.trainer.data;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.Arrays;
+import java.util.function.IntFunction;
 import java.util.stream.IntStream;
 import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
@@ -49,6 +50,14 @@ class ExampleOrderTest {
     // 2000 each; 200 is five standard deviations.
     for (int count : firsts) {
       assertThat(count).isBetween(1800, 2200);
+    }
+  }
+
+  @Test
+  void theOrderOfARunIsThatOfEachEpochWhateverWasAskedBefore() {
+    IntFunction<int[]> epochs = ExampleOrder.epochs(42, 20, true);
+    for (int epoch : new int[] {0, 0, 1, 0, 3}) {
+      assertThat(epochs.apply(epoch)).isEqualTo(ExampleOrder.permutation(42, epoch, 20, true));
     }
   }
 }

@@ -80,10 +80,7 @@ class StepPlanTest {
   }
 
   private static StepPlan plan(int examples, Training training) {
-    return StepPlan.of(
-        training,
-        examples,
-        epoch -> ExampleOrder.permutation(training.seed(), epoch, examples, training.shuffle()));
+    return StepPlan.of(training, examples);
   }
 
   private static Training training(
