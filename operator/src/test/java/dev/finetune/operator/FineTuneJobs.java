@@ -62,9 +62,11 @@ public final class FineTuneJobs {
                 new SecretReference("finetune-storage")),
             null,
             null,
+            null,
             suspend,
             null,
-            ttlSeconds));
+            ttlSeconds,
+            null));
     return job;
   }
 

@@ -22,6 +22,13 @@ import org.jspecify.annotations.Nullable;
  * @param predictedPeakBytes the same as the memory plan predicted it
  * @param checkpointStep step of the newest checkpoint of the run
  * @param resumedFromStep step that this attempt went on from, 0 if it began the run
+ * @param timeToSaveSeconds seconds that the last checkpoint took from the copy of the state to the
+ *     write of the head that lists it
+ * @param timeToResumeSeconds seconds from the start of the process to the end of the first step of
+ *     this attempt
+ * @param workAtRiskSeconds seconds of training since the state that the newest checkpoint holds:
+ *     the work that a crash would lose now
+ * @param checkpointRequest id of the newest {@link CheckpointRequest} that is answered
  * @param lastWord why the attempt ended, or what it waits for
  * @param updated when this was written
  */
@@ -40,9 +47,13 @@ public record Progress(
     @Nullable Long predictedPeakBytes,
     @Nullable Integer checkpointStep,
     int resumedFromStep,
+    @Nullable Double timeToSaveSeconds,
+    @Nullable Double timeToResumeSeconds,
+    @Nullable Double workAtRiskSeconds,
+    @Nullable String checkpointRequest,
     @Nullable String lastWord,
     Instant updated) {
-  /** Makes one that says nothing of the peak of memory. */
+  /** Makes one that says nothing of the peak of memory, nor of the time that checkpoints take. */
   public Progress(
       int attempt,
       State state,
@@ -73,6 +84,10 @@ public record Progress(
         null,
         checkpointStep,
         resumedFromStep,
+        null,
+        null,
+        null,
+        null,
         lastWord,
         updated);
   }

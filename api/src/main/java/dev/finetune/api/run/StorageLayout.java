@@ -9,6 +9,7 @@ import java.util.Locale;
  * namespace/name/specHash/
  *   run.json                          frozen by the first attempt
  *   head.json                         the one mutable truth
+ *   checkpoint-request.json           the newest request for a checkpoint, written by others
  *   attempt-0003/progress.json
  *   attempt-0003/metrics-00000120.jsonl
  *   attempt-0003/checkpoint-00000100/ manifest.json last
@@ -21,6 +22,9 @@ public final class StorageLayout {
 
   /** Who owns the run and which checkpoints exist, within the run folder. */
   public static final String HEAD = "head.json";
+
+  /** A {@link CheckpointRequest}, within the run folder; overwritten by each newer one. */
+  public static final String CHECKPOINT_REQUEST = "checkpoint-request.json";
 
   /** Sizes and hashes of the files of a checkpoint or adapter folder, written last. */
   public static final String MANIFEST = "manifest.json";

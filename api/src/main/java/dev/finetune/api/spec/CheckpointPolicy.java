@@ -18,17 +18,26 @@ public record CheckpointPolicy(
         @Max(1440)
         @Default("10")
         Integer everyMinutes,
-    @JsonPropertyDescription("Checkpoints to keep. Default 3.") @Min(1) @Max(100) @Default("3")
-        Integer keepLast) {
+    @JsonPropertyDescription("Newest checkpoints to keep. Default 3.")
+        @Min(1)
+        @Max(100)
+        @Default("3")
+        Integer keepLast,
+    @JsonPropertyDescription("Checkpoints of the least held-out loss to keep besides. Default 1.")
+        @Min(0)
+        @Max(100)
+        @Default("1")
+        Integer keepBest) {
   /** Fills in the defaults of absent fields, the same as the CRD states. */
   public CheckpointPolicy {
     everyMinutes = everyMinutes == null ? 10 : everyMinutes;
     keepLast = keepLast == null ? 3 : keepLast;
+    keepBest = keepBest == null ? 1 : keepBest;
   }
 
   /** Returns what a job that says nothing of it gets. */
   @SuppressWarnings("NullAway") // The compact constructor turns absent fields into defaults.
   public static CheckpointPolicy defaults() {
-    return new CheckpointPolicy(null, null, null);
+    return new CheckpointPolicy(null, null, null, null);
   }
 }

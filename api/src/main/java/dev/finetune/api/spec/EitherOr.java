@@ -38,6 +38,7 @@ final class EitherOr {
   static final String BLOCK_SIZE = "must be a power of two from 32 to 4096";
   static final String VALUE = "only one of value and valueFrom may be set";
   static final String KEY_REFERENCE = "exactly one of secretKeyRef and configMapKeyRef must be set";
+  static final String CACHE = "exactly one of claimName and emptyDir must be set";
   static final String WITHOUT_KEY = "must be Exists when key is absent or empty";
   static final String WITH_EXISTS = "must be absent when operator is Exists";
   static final String SECONDS = "may only be set when effect is NoExecute";
@@ -101,6 +102,7 @@ final class EitherOr {
               EnvironmentVariableSource.class,
               KEY_REFERENCE,
               it -> (it.secretKeyRef() == null) != (it.configMapKeyRef() == null)),
+          rule(Cache.class, CACHE, it -> (it.claimName() == null) != (it.emptyDir() == null)),
           rule(Toleration.class, WITHOUT_KEY, it -> !isBlank(it.key()) || isExists(it)),
           rule(Toleration.class, WITH_EXISTS, it -> isBlank(it.value()) || !isExists(it)),
           rule(

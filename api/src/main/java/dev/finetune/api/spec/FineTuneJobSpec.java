@@ -10,8 +10,8 @@ import io.fabric8.generator.annotation.ValidationRule;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What a fine-tuning job is asked to do. Everything but suspend, ttlSecondsAfterFinished and
- * pod.priorityClassName is immutable.
+ * What a fine-tuning job is asked to do. Everything but suspend, ttlSecondsAfterFinished,
+ * deletionPolicy and pod.priorityClassName is immutable.
  */
 @ValidationRule(value = "self.task == oldSelf.task", message = Immutable.JOB, fieldPath = ".task")
 @ValidationRule(
@@ -95,6 +95,11 @@ import org.jspecify.annotations.Nullable;
     fieldPath = ".pod.annotations")
 @ValidationRule(
     value =
+        "has(self.cache) ? has(oldSelf.cache) && self.cache == oldSelf.cache : !has(oldSelf.cache)",
+    message = Immutable.JOB,
+    fieldPath = ".cache")
+@ValidationRule(
+    value =
         "has(self.runId) ? has(oldSelf.runId) && self.runId == oldSelf.runId : !has(oldSelf.runId)",
     message = Immutable.JOB,
     fieldPath = ".runId")
@@ -124,6 +129,9 @@ public record FineTuneJobSpec(
         @Nullable ResourceRequirements resources,
     @JsonPropertyDescription("What of the trainer pod a user may set.") @Nullable PodSettings pod,
     @JsonPropertyDescription(
+            "Where downloads and quantized weights are kept. Default: a folder that lives as long as the pod.")
+        @Nullable Cache cache,
+    @JsonPropertyDescription(
             "Whether the job is to be stopped, with its state saved, and not started. Default false.")
         @Default("false")
         Boolean suspend,
@@ -135,7 +143,11 @@ public record FineTuneJobSpec(
             "Seconds after the end until Jobs, pods and ConfigMaps are removed; never the FineTuneJob. Default: kept.")
         @Min(0)
         @Max(2147483647)
-        @Nullable Integer ttlSecondsAfterFinished) {
+        @Nullable Integer ttlSecondsAfterFinished,
+    @JsonPropertyDescription(
+            "What of the run in object storage is deleted: nothing (KeepAll), checkpoints once the adapter is delivered (DeleteCheckpoints), or these and the whole run when the job is deleted (DeleteAll). Default KeepAll.")
+        @Default("KeepAll")
+        DeletionPolicy deletionPolicy) {
   /** Fills in the defaults of absent fields, the same as the CRD states. */
   public FineTuneJobSpec {
     task = task == null ? Task.CAUSAL_LM : task;
@@ -143,6 +155,7 @@ public record FineTuneJobSpec(
     training = training == null ? Training.defaults() : training;
     checkpoint = checkpoint == null ? CheckpointPolicy.defaults() : checkpoint;
     suspend = suspend == null ? false : suspend;
+    deletionPolicy = deletionPolicy == null ? DeletionPolicy.KEEP_ALL : deletionPolicy;
   }
 
   /**

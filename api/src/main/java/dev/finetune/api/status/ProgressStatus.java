@@ -31,6 +31,17 @@ public record ProgressStatus(
     @PrinterColumn(name = "CHECKPOINT", priority = 1)
         @JsonPropertyDescription("Step of the newest checkpoint.")
         @Nullable Integer checkpointStep,
+    @JsonPropertyDescription("Milliseconds that the last checkpoint took to be saved.")
+        @Nullable Integer timeToSaveMillis,
+    @JsonPropertyDescription(
+            "Milliseconds from the start of the trainer to the end of the first step of this attempt.")
+        @Nullable Integer timeToResumeMillis,
+    @JsonPropertyDescription(
+            "Seconds of training that are in no checkpoint yet: what a crash would lose.")
+        @Nullable Integer workAtRiskSeconds,
+    @JsonPropertyDescription(
+            "The newest request for a checkpoint (annotation finetune.dev/checkpoint-now) that is answered.")
+        @Nullable String checkpointRequest,
     @JsonPropertyDescription("Resident memory of the trainer in bytes.") @Nullable Long memoryBytes,
     @JsonPropertyDescription("When the trainer last reported, RFC 3339.")
         @Nullable String lastUpdateTime) {}

@@ -27,6 +27,8 @@ class SpecHashTest {
       strings = {
         "suspend=true",
         "ttlSecondsAfterFinished=60",
+        "deletionPolicy=DeleteAll",
+        "cache={claimName: models}",
         "resources={limits: {memory: 4Gi}}",
         "pod={serviceAccountName: trainer}",
         "checkpoint={everySteps: 5, keepLast: 9}",

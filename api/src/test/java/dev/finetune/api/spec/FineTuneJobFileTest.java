@@ -156,7 +156,7 @@ class FineTuneJobFileTest {
   void listsTheKnownFieldsWhereNoneIsAlike() {
     assertThat(failure(minimal("  checkpoint: {frequency: 5}\n")))
         .hasMessage(
-            "spec.checkpoint.frequency: unknown field; known are everyMinutes, everySteps, keepLast");
+            "spec.checkpoint.frequency: unknown field; known are everyMinutes, everySteps, keepBest, keepLast");
   }
 
   @Test

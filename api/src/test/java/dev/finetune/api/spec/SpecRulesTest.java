@@ -22,7 +22,8 @@ class SpecRulesTest {
   void reportsAbsentRequiredFieldsOfASpecThatWasNotReadFromAFile() {
     FineTuneJobSpec empty =
         new FineTuneJobSpec(
-            null, null, null, null, null, null, null, null, null, null, null, null, null);
+            null, null, null, null, null, null, null, null, null, null, null, null, null, null,
+            null);
 
     assertThat(SpecRules.check(empty))
         .extracting(Violation::toString)
@@ -120,7 +121,10 @@ class SpecRulesTest {
     List<String> fields =
         IntStream.range(0, FineTuneJobSpec.class.getRecordComponents().length)
             .mapToObj(i -> FineTuneJobSpec.class.getRecordComponents()[i].getName())
-            .filter(name -> !List.of("pod", "suspend", "ttlSecondsAfterFinished").contains(name))
+            .filter(
+                name ->
+                    !List.of("pod", "suspend", "ttlSecondsAfterFinished", "deletionPolicy")
+                        .contains(name))
             .toList();
     List<String> podFields =
         Arrays.stream(PodSettings.class.getRecordComponents())
@@ -148,6 +152,8 @@ class SpecRulesTest {
             null,
             null,
             null,
+            null,
+            null,
             null));
   }
 
@@ -158,6 +164,7 @@ class SpecRulesTest {
 
   private static FineTuneJobSpec spec(BaseModel model, Training training, PodSettings pod) {
     return new FineTuneJobSpec(
-        null, model, DATA, null, null, training, null, STORAGE, null, pod, null, null, null);
+        null, model, DATA, null, null, training, null, STORAGE, null, pod, null, null, null, null,
+        null);
   }
 }

@@ -69,8 +69,20 @@ public final class ProgressFactory {
         progress.attempt(),
         progress.resumedFromStep(),
         progress.checkpointStep(),
+        millis(progress.timeToSaveSeconds()),
+        millis(progress.timeToResumeSeconds()),
+        seconds(progress.workAtRiskSeconds()),
+        progress.checkpointRequest(),
         progress.memoryBytes(),
         Texts.time(progress.updated()));
+  }
+
+  private static @Nullable Integer millis(@Nullable Double seconds) {
+    return seconds == null ? null : Math.toIntExact(Math.round(Math.min(seconds, 1e6) * 1000));
+  }
+
+  private static @Nullable Integer seconds(@Nullable Double seconds) {
+    return seconds == null ? null : Math.toIntExact(Math.round(Math.min(seconds, 1e9)));
   }
 
   /** Returns the old progress as if its time left had been computed now, which is no news. */
@@ -88,6 +100,10 @@ public final class ProgressFactory {
         old.attempt(),
         old.resumedFromStep(),
         old.checkpointStep(),
+        old.timeToSaveMillis(),
+        old.timeToResumeMillis(),
+        old.workAtRiskSeconds(),
+        old.checkpointRequest(),
         old.memoryBytes(),
         old.lastUpdateTime());
   }

@@ -103,6 +103,10 @@ public final class ProgressReporter {
             predictedPeak,
             run.head().latest(),
             latest.resumedFromStep(),
+            latest.timeToSaveSeconds(),
+            latest.timeToResumeSeconds(),
+            latest.workAtRiskSeconds(),
+            latest.checkpointRequest(),
             null,
             now);
     writeInTime(progress);
@@ -144,6 +148,10 @@ public final class ProgressReporter {
         predictedPeak,
         run.head().latest(),
         resumedFromStep,
+        latest.timeToSaveSeconds(),
+        latest.timeToResumeSeconds(),
+        latest.workAtRiskSeconds(),
+        latest.checkpointRequest(),
         lastWord,
         clock.instant());
   }
