@@ -23,7 +23,6 @@ import dev.finetune.trainer.run.RunFolder;
 import dev.finetune.trainer.run.RunRecord;
 import dev.finetune.trainer.run.RunSettings;
 import dev.finetune.trainer.storage.ObjectStore;
-import dev.finetune.trainer.storage.ObjectStores;
 import dev.finetune.trainer.storage.StorageSettings;
 import java.nio.file.Path;
 import java.time.Clock;
@@ -48,6 +47,12 @@ final class FineTuneRecipe {
   private final Environment environment;
   private final Console console;
   private final StopRequest stop;
+  private final StoreOpener stores;
+
+  /** Opens the object storage of a run; no request is made yet. */
+  interface StoreOpener {
+    ObjectStore open(String uri, StorageSettings settings);
+  }
 
   /**
    * Options of the command line.
@@ -63,12 +68,14 @@ final class FineTuneRecipe {
       Options options,
       Environment environment,
       Console console,
-      StopRequest stop) {
+      StopRequest stop,
+      StoreOpener stores) {
     this.job = job;
     this.options = options;
     this.environment = environment;
     this.console = console;
     this.stop = stop;
+    this.stores = stores;
   }
 
   /** Runs the job and returns how it ended; failures are thrown. */
@@ -78,7 +85,7 @@ final class FineTuneRecipe {
     String uri = options.storage() == null ? spec.storage().uri() : options.storage();
     String folder = StorageLayout.runFolder(job.namespace(), job.name(), SpecHash.of(spec));
     Consumer<String> notices = notice -> console.say("note: %s", notice);
-    try (ObjectStore store = ObjectStores.open(uri, settings)) {
+    try (ObjectStore store = stores.open(uri, settings)) {
       RunSettings rules = RunSettings.standard(spec.checkpoint().keepLast(), notices);
       RunFolder runFolder = new RunFolder(store, folder, rules);
       ClaimRequest request = new ClaimRequest(environment.owner(), options.takeOver());

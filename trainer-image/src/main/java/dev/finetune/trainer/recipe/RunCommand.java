@@ -2,6 +2,7 @@ package dev.finetune.trainer.recipe;
 
 import dev.finetune.api.spec.FineTuneJobFile;
 import dev.finetune.trainer.progress.Console;
+import dev.finetune.trainer.storage.ObjectStores;
 import java.nio.file.Path;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
@@ -50,7 +51,8 @@ final class RunCommand implements Callable<Integer> {
             new FineTuneRecipe.Options(storage, metrics, takeOver),
             new Environment(System.getenv()),
             console,
-            stop)
+            stop,
+            ObjectStores::open)
         .run()
         .code();
   }
