@@ -25,6 +25,9 @@ public sealed interface Fault {
   /** Takes so many bytes of the request's body and resets the connection. */
   record CutRequest(long bytes) implements Fault {}
 
+  /** Takes so many bytes of the request's body and reads no more, so that sending blocks. */
+  record StopReading(long bytes) implements Fault {}
+
   /** Sends the answer's head and so many bytes of its body, and closes the connection. */
   record CutAnswer(long bytes) implements Fault {}
 

@@ -12,6 +12,7 @@ import java.util.List;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.CountDownLatch;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -37,7 +38,7 @@ public final class FaultProxy implements AutoCloseable {
   private final List<FaultRule> rules = new CopyOnWriteArrayList<>();
   private final List<Exchange> exchanges = Collections.synchronizedList(new ArrayList<>());
   private final Set<Socket> connections = ConcurrentHashMap.newKeySet();
-  private volatile boolean closed;
+  private final CountDownLatch closed = new CountDownLatch(1);
 
   private FaultProxy(URI upstream, ServerSocket listener) {
     this.upstream = upstream;
@@ -112,7 +113,7 @@ public final class FaultProxy implements AutoCloseable {
 
   @Override
   public void close() throws IOException {
-    closed = true;
+    closed.countDown();
     clear();
     listener.close();
     for (Socket connection : connections) {
@@ -121,13 +122,13 @@ public final class FaultProxy implements AutoCloseable {
   }
 
   private void accept() {
-    while (!closed) {
+    while (closed.getCount() > 0) {
       try {
         Socket client = listener.accept();
         connections.add(client);
         Thread.ofVirtual().name("fault-proxy-connection").start(() -> serve(client));
       } catch (IOException e) {
-        if (!closed) {
+        if (closed.getCount() > 0) {
           throw new IllegalStateException("fault proxy cannot accept connections", e);
         }
       }
@@ -146,6 +147,11 @@ public final class FaultProxy implements AutoCloseable {
     } finally {
       connections.remove(client);
     }
+  }
+
+  /** Waits until this proxy is closed. */
+  void awaitClose() throws InterruptedException {
+    closed.await();
   }
 
   Socket connectUpstream() throws IOException {

@@ -58,6 +58,12 @@ final class ProxyConnection implements AutoCloseable {
         copy(in, OutputStream.nullOutputStream(), Math.min(bytes, length(request.headers())));
         yield reset();
       }
+      case Fault.StopReading(long bytes) -> {
+        proxy.record(request, fault, 0);
+        continueIfAsked(request);
+        copy(in, OutputStream.nullOutputStream(), Math.min(bytes, length(request.headers())));
+        yield hang();
+      }
       case Fault.Hang(Moment moment) when moment == Moment.BEFORE -> {
         proxy.record(request, fault, 0);
         yield hang();
@@ -205,10 +211,9 @@ final class ProxyConnection implements AutoCloseable {
     return false;
   }
 
-  private boolean hang() throws IOException {
-    while (in.read() >= 0) {
-      // What the client still sends is taken, as by a server that is stuck behind its buffers.
-    }
+  private boolean hang() throws InterruptedException {
+    // Nothing is read, so that a client with much to send is stuck in sending.
+    proxy.awaitClose();
     return false;
   }
 

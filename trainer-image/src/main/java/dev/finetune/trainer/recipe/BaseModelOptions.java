@@ -12,7 +12,6 @@ import dev.finetune.trainer.lora.LoraAdapter;
 import dev.finetune.trainer.model.DecoderModel;
 import dev.finetune.trainer.model.ModelLoader;
 import dev.finetune.trainer.source.Sources;
-import dev.finetune.trainer.storage.Retry;
 import dev.finetune.trainer.storage.StorageSettings;
 import java.nio.file.Path;
 import java.util.Locale;
@@ -113,7 +112,7 @@ final class BaseModelOptions {
     Environment environment = new Environment(variables);
     Storage anywhere = new Storage(uri, null, region(variables), null, null, null);
     StorageSettings settings = StorageSettings.of(anywhere, variables);
-    return new Sources(environment.cache(), settings, Retry.standard(), variables)
+    return new Sources(environment.cache(), settings, settings.retry(), variables)
         .fetch(option, uri)
         .path();
   }

@@ -86,7 +86,8 @@ final class FineTuneRecipe {
     String folder = StorageLayout.runFolder(job.namespace(), job.name(), SpecHash.of(spec));
     Consumer<String> notices = notice -> console.say("note: %s", notice);
     try (ObjectStore store = stores.open(uri, settings)) {
-      RunSettings rules = RunSettings.standard(spec.checkpoint().keepLast(), notices);
+      RunSettings rules =
+          RunSettings.standard(spec.checkpoint().keepLast(), notices).with(settings.retry());
       RunFolder runFolder = new RunFolder(store, folder, rules);
       ClaimRequest request = new ClaimRequest(environment.owner(), options.takeOver());
       return switch (Run.claim(runFolder, request)) {

@@ -15,7 +15,6 @@ import dev.finetune.trainer.run.RunRecord;
 import dev.finetune.trainer.source.Source;
 import dev.finetune.trainer.source.SourceIdentity;
 import dev.finetune.trainer.source.Sources;
-import dev.finetune.trainer.storage.Retry;
 import dev.finetune.trainer.storage.StorageSettings;
 import java.nio.file.Path;
 import java.util.List;
@@ -153,7 +152,7 @@ record Inputs(
 
     private Path fetch(String field, String uri, StorageSettings used) {
       Source source =
-          new Sources(environment.cache(), used, Retry.standard(), environment.variables())
+          new Sources(environment.cache(), used, used.retry(), environment.variables())
               .fetch(field, uri);
       sources.put(field, source.identity());
       return source.path();

@@ -15,6 +15,8 @@ import java.util.Optional;
  * @param settings the rules
  */
 public record RunFolder(ObjectStore store, String folder, RunSettings settings) {
+  private static final Duration LONGEST_REQUEST = Duration.ofSeconds(5);
+
   /** Checks the folder. */
   public RunFolder {
     ObjectKey.checkFolder(folder);
@@ -47,10 +49,12 @@ public record RunFolder(ObjectStore store, String folder, RunSettings settings) 
 
   /**
    * Returns a view on the store for what training must not wait for: it covers a dropped
-   * connection, not an outage.
+   * connection, not an outage, and no server that hangs.
    */
   ObjectStore hasty() {
     Retry retry = settings.retry();
-    return store.retrying(new Retry(retry.first(), retry.longest(), Duration.ofSeconds(1)));
+    return store
+        .impatient(LONGEST_REQUEST)
+        .retrying(new Retry(retry.first(), retry.longest(), Duration.ofSeconds(1)));
   }
 }

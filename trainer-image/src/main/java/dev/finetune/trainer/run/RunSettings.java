@@ -31,4 +31,9 @@ public record RunSettings(
     return new RunSettings(
         Duration.ofMinutes(5), keepLast, Retry.standard(), Clock.systemUTC(), notices);
   }
+
+  /** Returns these rules with another one for failed requests. */
+  public RunSettings with(Retry other) {
+    return new RunSettings(freshHeartbeat, keepLast, other, clock, notices);
+  }
 }

@@ -4,6 +4,8 @@ import dev.finetune.trainer.failure.InvalidConfiguration;
 import dev.finetune.trainer.failure.StorageUnreachable;
 import dev.finetune.trainer.failure.UnreadableData;
 import java.nio.file.Path;
+import java.time.Duration;
+import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
 
@@ -86,5 +88,28 @@ public interface ObjectStore extends AutoCloseable {
    */
   default ObjectStore retrying(Retry retry) {
     return new RetryingStore(this, retry);
+  }
+
+  /**
+   * Returns a view on this store for callers who must not wait: a request that takes longer than
+   * the limit has failed as if there were no answer, whatever it still does. A store whose requests
+   * cannot hang returns itself. Closing the view closes this store.
+   *
+   * @param limit longest time for a request as a whole
+   */
+  default ObjectStore impatient(Duration limit) {
+    return this;
+  }
+
+  /**
+   * Gives up uploads in parts that nobody finishes: their parts take room and no listing shows
+   * them. At most 1000 are given up by one call.
+   *
+   * @param folder folder below which they are, ending with a slash
+   * @param startedBefore only those that are older
+   * @return how many were given up; a store without such uploads returns 0
+   */
+  default int abandonUploads(String folder, Instant startedBefore) {
+    return 0;
   }
 }

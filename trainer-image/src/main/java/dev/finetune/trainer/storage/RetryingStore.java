@@ -1,6 +1,8 @@
 package dev.finetune.trainer.storage;
 
 import java.nio.file.Path;
+import java.time.Duration;
+import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
 
@@ -62,6 +64,18 @@ final class RetryingStore implements ObjectStore {
           store.delete(key);
           return key;
         });
+  }
+
+  @Override
+  public ObjectStore impatient(Duration limit) {
+    return new RetryingStore(store.impatient(limit), retry);
+  }
+
+  @Override
+  public int abandonUploads(String folder, Instant startedBefore) {
+    return retry.call(
+        "abandon uploads below " + location(folder),
+        () -> store.abandonUploads(folder, startedBefore));
   }
 
   @Override

@@ -30,15 +30,30 @@ import software.amazon.awssdk.services.s3.S3ClientBuilder;
 
 /** Makes S3 clients that do only what they are told: one request, no checksum of their own. */
 final class S3Clients {
+  private static final Duration LONGEST_CONNECT = Duration.ofSeconds(10);
   private static final long MAX_BUNDLE_BYTES = 4 << 20;
 
   private S3Clients() {}
 
-  static S3Client open(StorageSettings settings) {
+  /** A client and the credentials that it signs with. */
+  record Opened(S3Client client, RenewableCredentials credentials) implements AutoCloseable {
+    @Override
+    public void close() {
+      client.close();
+      credentials.close();
+    }
+  }
+
+  static Opened open(StorageSettings settings) {
+    RenewableCredentials credentials = credentials(settings.credentials());
+    return new Opened(client(settings, credentials), credentials);
+  }
+
+  private static S3Client client(StorageSettings settings, RenewableCredentials credentials) {
+    Duration silence = settings.silence();
+    Duration connect = silence.compareTo(LONGEST_CONNECT) < 0 ? silence : LONGEST_CONNECT;
     ApacheHttpClient.Builder http =
-        ApacheHttpClient.builder()
-            .connectionTimeout(Duration.ofSeconds(10))
-            .socketTimeout(Duration.ofSeconds(60));
+        ApacheHttpClient.builder().connectionTimeout(connect).socketTimeout(silence);
     Path caBundle = settings.caBundle();
     if (caBundle != null) {
       TrustManager[] trusted = trustManagers(caBundle);
@@ -48,7 +63,7 @@ final class S3Clients {
         S3Client.builder()
             .region(Region.of(settings.region()))
             .forcePathStyle(settings.pathStyle())
-            .credentialsProvider(credentials(settings.credentials()))
+            .credentialsProvider(credentials)
             // Stores other than AWS refuse or ignore the newer checksums.
             .requestChecksumCalculation(RequestChecksumCalculation.WHEN_REQUIRED)
             .responseChecksumValidation(ResponseChecksumValidation.WHEN_REQUIRED)
@@ -63,11 +78,14 @@ final class S3Clients {
     return client.build();
   }
 
-  private static AwsCredentialsProvider credentials(StorageSettings.@Nullable Credentials keys) {
-    return keys == null
-        ? DefaultCredentialsProvider.builder().build()
-        : StaticCredentialsProvider.create(
+  private static RenewableCredentials credentials(StorageSettings.@Nullable Credentials keys) {
+    if (keys == null) {
+      return new RenewableCredentials(() -> DefaultCredentialsProvider.builder().build());
+    }
+    AwsCredentialsProvider fixed =
+        StaticCredentialsProvider.create(
             AwsBasicCredentials.create(keys.accessKey(), keys.secretKey()));
+    return new RenewableCredentials(() -> fixed);
   }
 
   /** Returns what trusts the certificates of a PEM file and those of the Java runtime. */

@@ -40,7 +40,11 @@ class S3StoreTest extends ObjectStoreContract {
 
   @Override
   ObjectStore open() {
-    return S3Store.open("bucket", "p" + PREFIXES.incrementAndGet(), settings(), 7, 64 << 20);
+    return S3Store.open(
+        "bucket",
+        "p" + PREFIXES.incrementAndGet(),
+        settings(),
+        new S3Store.Sizes(7, 64 << 20, 16 << 20));
   }
 
   @Test
@@ -48,7 +52,8 @@ class S3StoreTest extends ObjectStoreContract {
     byte[] content = new byte[(33 << 20) + 5];
     new Random(2).nextBytes(content);
     Path file = Files.write(local.resolve("in"), content);
-    try (ObjectStore store = S3Store.open("bucket", "parts", settings(), 1000, 1 << 20)) {
+    try (ObjectStore store =
+        S3Store.open("bucket", "parts", settings(), new S3Store.Sizes(1000, 1 << 20, 16 << 20))) {
       String etag = store.upload("large", file);
       assertThat(etag).as("ETag of an object of three parts").endsWith("-3\"");
       Downloaded downloaded =
@@ -60,9 +65,9 @@ class S3StoreTest extends ObjectStoreContract {
 
   @Test
   void cutsPartsSoThatTheyAreAtMostTenThousand() {
-    assertThat(MultipartUpload.partBytes(65L << 20)).isEqualTo(16 << 20);
+    assertThat(MultipartUpload.partBytes(65L << 20, 16 << 20)).isEqualTo(16 << 20);
     long large = 1L << 40;
-    assertThat(Math.ceilDiv(large, (long) MultipartUpload.partBytes(large)))
+    assertThat(Math.ceilDiv(large, (long) MultipartUpload.partBytes(large, 16 << 20)))
         .isLessThanOrEqualTo(10_000);
   }
 
