@@ -18,10 +18,12 @@ import dev.finetune.trainer.progress.Console;
 import dev.finetune.trainer.progress.ProgressReporter;
 import dev.finetune.trainer.run.Claim;
 import dev.finetune.trainer.run.ClaimRequest;
+import dev.finetune.trainer.run.DeliveredAdapter;
 import dev.finetune.trainer.run.Run;
 import dev.finetune.trainer.run.RunFolder;
 import dev.finetune.trainer.run.RunRecord;
 import dev.finetune.trainer.run.RunSettings;
+import dev.finetune.trainer.storage.LocalFolders;
 import dev.finetune.trainer.storage.ObjectStore;
 import dev.finetune.trainer.storage.StorageSettings;
 import java.nio.file.Path;
@@ -87,11 +89,16 @@ final class FineTuneRecipe {
     Consumer<String> notices = notice -> console.say("note: %s", notice);
     try (ObjectStore store = stores.open(uri, settings)) {
       RunSettings rules =
-          RunSettings.standard(spec.checkpoint().keepLast(), notices).with(settings.retry());
+          RunSettings.standard(
+                  spec.checkpoint().keepLast(), spec.checkpoint().keepBest(), notices)
+              .with(settings.retry());
       RunFolder runFolder = new RunFolder(store, folder, rules);
       ClaimRequest request = new ClaimRequest(environment.owner(), options.takeOver());
       return switch (Run.claim(runFolder, request)) {
         case Claim.Delivered(Delivery delivery, String adapter) -> {
+          try (Environment.WorkFolder work = environment.work()) {
+            LocalFolders.deleteQuietly(DeliveredAdapter.download(runFolder, delivery, work.path()));
+          }
           console.say("The run was delivered at %s: %s", delivery.time(), adapter);
           yield ExitCode.DONE;
         }

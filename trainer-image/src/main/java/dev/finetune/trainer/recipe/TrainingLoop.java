@@ -214,7 +214,8 @@ final class TrainingLoop {
     Map<String, Path> files =
         CheckpointFiles.write(
             folder, session.adapter(), session.adapterConfig(), session.trainer(), state);
-    run.commit(state.step(), files, null);
+    boolean measured = state.unevaluated() == null && evaluationIsDue(state.step());
+    run.commit(state.step(), files, measured ? state.evalLoss() : null);
     committedStep = state.step();
     lastCommit = System.nanoTime();
   }

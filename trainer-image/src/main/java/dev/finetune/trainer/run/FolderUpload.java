@@ -40,7 +40,7 @@ record FolderUpload(String manifestSha256, long bytes) {
       entries.put(name, describe(file.getValue()));
       store.upload(run.key(folder + name), file.getValue());
     }
-    Manifest manifest = new Manifest(entries);
+    Manifest manifest = Manifest.of(entries);
     byte[] json = RunJson.write(manifest);
     if (json.length > Manifest.MAX_BYTES) {
       throw new IllegalArgumentException("files: too many for a manifest: " + files.size());

@@ -1,8 +1,9 @@
 package dev.finetune.trainer.run;
 
 import dev.finetune.api.run.CheckpointEntry;
+import dev.finetune.api.run.Delivery;
 import dev.finetune.api.run.Head;
-import dev.finetune.api.run.RunJson;
+import dev.finetune.api.run.SealedJson;
 import dev.finetune.api.run.StorageLayout;
 import dev.finetune.trainer.failure.StorageUnreachable;
 import dev.finetune.trainer.failure.UnreadableData;
@@ -17,8 +18,7 @@ import org.jspecify.annotations.Nullable;
 /** {@code head.json}: reading it, and the one way to change it. */
 final class HeadFile {
   private static final int MAX_BYTES = 1 << 20;
-  private static final Pattern CHECKPOINT_FOLDER =
-      Pattern.compile("attempt-\\d{4,9}/checkpoint-\\d{8,10}/");
+  private static final int LAST_ATTEMPT = 999_999_999;
   private static final Pattern SHA_256 = Pattern.compile("[0-9a-f]{64}");
 
   private final RunFolder run;
@@ -87,7 +87,7 @@ final class HeadFile {
 
   /** Tries to replace the head once. */
   ConditionalWrite write(@Nullable HeadVersion from, Head next) {
-    byte[] content = RunJson.write(next);
+    byte[] content = SealedJson.write(next);
     return from == null
         ? run.store().putIfAbsent(key, content)
         : run.store().putIfMatch(key, content, from.etag());
@@ -102,9 +102,10 @@ final class HeadFile {
   private HeadVersion parse(Document document) {
     Head head;
     try {
-      head = RunJson.read(document.content(), Head.class);
+      head = SealedJson.read(document.content(), Head.class);
     } catch (IOException e) {
-      throw new UnreadableData(run.location(StorageLayout.HEAD) + ": is no head of a run", e);
+      throw new UnreadableData(
+          run.location(StorageLayout.HEAD) + ": is no head of a run: " + e.getMessage(), e);
     }
     check(head);
     return new HeadVersion(head, document.etag());
@@ -119,21 +120,45 @@ final class HeadFile {
         || head.writeId() == null) {
       throw broken("needs attempt, owner, heartbeat and writeId");
     }
-    if (head.attempt() < 1) {
-      throw broken("attempt must be at least 1, was " + head.attempt());
+    if (head.attempt() < 1 || head.attempt() > LAST_ATTEMPT) {
+      throw broken("attempt must be from 1 to " + LAST_ATTEMPT + ", was " + head.attempt());
     }
     for (CheckpointEntry entry : head.checkpoints()) {
-      boolean valid =
-          entry != null
-              && entry.step() >= 1
-              && entry.bytes() >= 0
-              && entry.folder() != null
-              && CHECKPOINT_FOLDER.matcher(entry.folder()).matches()
-              && entry.manifestSha256() != null
-              && SHA_256.matcher(entry.manifestSha256()).matches();
-      if (!valid) {
+      if (entry == null || !isPossible(entry, head.attempt())) {
         throw broken("lists a checkpoint that cannot be: " + entry);
       }
+    }
+    checkStep("latest", head.latest(), head);
+    checkStep("best", head.best(), head);
+    Delivery delivered = head.delivered();
+    if (delivered != null && !isPossible(delivered, head.attempt())) {
+      throw broken("names a delivery that cannot be: " + delivered);
+    }
+  }
+
+  @SuppressWarnings("NullAway") // What comes from JSON may lack any field.
+  private static boolean isPossible(CheckpointEntry entry, int newestAttempt) {
+    return entry.step() >= 1
+        && entry.attempt() >= 1
+        && entry.attempt() <= newestAttempt
+        && entry.bytes() >= 0
+        && StorageLayout.checkpointFolder(entry.attempt(), entry.step()).equals(entry.folder())
+        && entry.manifestSha256() != null
+        && SHA_256.matcher(entry.manifestSha256()).matches();
+  }
+
+  @SuppressWarnings("NullAway") // What comes from JSON may lack any field.
+  private static boolean isPossible(Delivery delivery, int newestAttempt) {
+    return delivery.attempt() >= 1
+        && delivery.attempt() <= newestAttempt
+        && StorageLayout.adapterFolder(delivery.attempt()).equals(delivery.folder())
+        && delivery.manifestSha256() != null
+        && SHA_256.matcher(delivery.manifestSha256()).matches();
+  }
+
+  private void checkStep(String pointer, @Nullable Integer step, Head head) {
+    if (step != null && head.checkpoints().stream().noneMatch(e -> e.step() == step)) {
+      throw broken(pointer + " names step " + step + ", which is not listed");
     }
   }
 

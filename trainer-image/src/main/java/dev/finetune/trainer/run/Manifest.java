@@ -8,15 +8,34 @@ import java.util.Collections;
 import java.util.Map;
 import java.util.SortedMap;
 import java.util.TreeMap;
+import org.jspecify.annotations.Nullable;
 
 /**
  * {@code manifest.json} of a checkpoint or adapter, written after its files.
  *
+ * @param formatVersion version of the format of the folder; absent in JSON means 1
  * @param files the files by name, which may have folders in it
  */
-public record Manifest(SortedMap<String, ManifestEntry> files) {
+public record Manifest(int formatVersion, SortedMap<String, ManifestEntry> files) {
+  /** The newest format that this program reads, and the one it writes. */
+  public static final int FORMAT_VERSION = 1;
+
   /** The largest manifest that is read, in bytes. */
   public static final int MAX_BYTES = 1 << 20;
+
+  /** Says that a manifest has a format that only a later program reads. */
+  static final class OtherFormat extends IOException {
+    private static final long serialVersionUID = 1L;
+
+    OtherFormat(int found) {
+      super(
+          "has format version "
+              + found
+              + ", this trainer reads versions up to "
+              + FORMAT_VERSION
+              + "; use a trainer that reads it");
+    }
+  }
 
   /**
    * A file.
@@ -26,9 +45,15 @@ public record Manifest(SortedMap<String, ManifestEntry> files) {
    */
   public record ManifestEntry(long bytes, String sha256) {}
 
+  /** Returns the manifest of files in the format that this program writes. */
+  static Manifest of(SortedMap<String, ManifestEntry> files) {
+    return new Manifest(FORMAT_VERSION, files);
+  }
+
   /** Copies the files. */
   @SuppressWarnings("NullAway") // What comes from JSON may lack any field.
   public Manifest {
+    formatVersion = formatVersion == 0 ? 1 : formatVersion;
     Map<String, ManifestEntry> given = files == null ? Map.of() : files;
     files = Collections.unmodifiableSortedMap(new TreeMap<>(given));
   }
@@ -36,9 +61,11 @@ public record Manifest(SortedMap<String, ManifestEntry> files) {
   /**
    * Reads a manifest.
    *
+   * @throws OtherFormat if it has a format of a later version
    * @throws IOException if the bytes are none, or name files that cannot be
    */
   static Manifest parse(byte[] json) throws IOException {
+    checkFormat(RunJson.read(json, Format.class));
     Manifest manifest = RunJson.read(json, Manifest.class);
     if (manifest == null || manifest.files().isEmpty()) {
       throw new IOException("names no files");
@@ -50,6 +77,19 @@ public record Manifest(SortedMap<String, ManifestEntry> files) {
       checkEntry(file.getKey(), file.getValue());
     }
     return manifest;
+  }
+
+  /** The version is read on its own, since all else may be otherwise in another format. */
+  private record Format(@Nullable Integer formatVersion) {}
+
+  private static void checkFormat(@Nullable Format format) throws IOException {
+    Integer version = format == null ? null : format.formatVersion();
+    if (version != null && version > FORMAT_VERSION) {
+      throw new OtherFormat(version);
+    }
+    if (version != null && version < 1) {
+      throw new IOException("has format version " + version + ", which cannot be");
+    }
   }
 
   /** Returns the size of the files in all. */

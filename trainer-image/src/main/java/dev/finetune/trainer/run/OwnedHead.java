@@ -62,8 +62,10 @@ final class OwnedHead {
   /**
    * Applies a change to the head as it is in storage, trying until the deadline. The change may be
    * applied more than once, to other heads.
+   *
+   * @return the head as it is written
    */
-  synchronized void update(UnaryOperator<Head> change) {
+  synchronized Head update(UnaryOperator<Head> change) {
     String writeId = UUID.randomUUID().toString();
     while (true) {
       check();
@@ -72,11 +74,20 @@ final class OwnedHead {
         case HeadFile.Swap.Done(HeadVersion version) -> {
           current = version;
           heartbeatTried = time;
-          return;
+          return version.head();
         }
         case HeadFile.Swap.Lost(Optional<HeadVersion> seen) -> current = stillOurs(seen);
       }
     }
+  }
+
+  /**
+   * Reads the head as it is in storage, trying until the deadline.
+   *
+   * @throws Fenced if a newer attempt has claimed the run
+   */
+  Head reread() {
+    return stillOurs(file.read()).head();
   }
 
   /** Writes the heartbeat if it is due; an outage is told and is no error. */

@@ -4,35 +4,42 @@ import dev.finetune.api.run.CheckpointEntry;
 import dev.finetune.api.run.Head;
 import java.util.ArrayList;
 import java.util.Comparator;
+import java.util.HashSet;
 import java.util.List;
-import java.util.Optional;
+import java.util.Set;
 
 /**
- * Which checkpoints stay when one is added: the newest few, and the best by held-out loss. One of
- * the same or a later step that is listed already belongs to a course that an attempt left when it
- * fell back to an earlier checkpoint, and goes.
+ * Which checkpoints stay when one is added: the newest few, and besides them the few of least
+ * held-out loss, of equal ones the earlier. One of the same or a later step that is listed already
+ * belongs to a course that an attempt left when it fell back to an earlier checkpoint, and goes.
  *
  * @param head the head with the new list, newest and best
  * @param dropped what is no longer listed and may be deleted once the head is written
  */
 record Retention(Head head, List<CheckpointEntry> dropped) {
-  static Retention add(Head head, CheckpointEntry added, int keepLast) {
+  private static final Comparator<CheckpointEntry> BY_STEP =
+      Comparator.comparingInt(CheckpointEntry::step);
+
+  /**
+   * Adds a checkpoint.
+   *
+   * @param keepLast newest checkpoints to keep, from 1
+   * @param keepBest checkpoints of the least held-out loss to keep, from 0; those without a finite
+   *     loss are never among them
+   */
+  static Retention add(Head head, CheckpointEntry added, int keepLast, int keepBest) {
     List<CheckpointEntry> course = new ArrayList<>();
     for (CheckpointEntry entry : head.checkpoints()) {
       if (entry.step() < added.step()) {
         course.add(entry);
       }
     }
-    course.sort(Comparator.comparingInt(CheckpointEntry::step));
+    course.sort(BY_STEP);
     course.add(added);
-    Optional<CheckpointEntry> best = best(course);
-    int firstKept = course.size() - keepLast;
-    List<CheckpointEntry> kept = new ArrayList<>();
-    for (int i = 0; i < course.size(); i++) {
-      if (i >= firstKept || best.filter(course.get(i)::equals).isPresent()) {
-        kept.add(course.get(i));
-      }
-    }
+    List<CheckpointEntry> best = bestFirst(course);
+    Set<CheckpointEntry> wanted = new HashSet<>(best.subList(0, Math.min(keepBest, best.size())));
+    wanted.addAll(course.subList(Math.max(0, course.size() - keepLast), course.size()));
+    List<CheckpointEntry> kept = course.stream().filter(wanted::contains).toList();
     List<CheckpointEntry> dropped = new ArrayList<>(head.checkpoints());
     dropped.removeIf(entry -> isKept(kept, entry));
     return new Retention(
@@ -43,7 +50,7 @@ record Retention(Head head, List<CheckpointEntry> dropped) {
             head.writeId(),
             kept,
             added.step(),
-            best.map(CheckpointEntry::step).orElse(null),
+            bestFirst(kept).stream().map(CheckpointEntry::step).findFirst().orElse(null),
             head.delivered()),
         List.copyOf(dropped));
   }
@@ -53,9 +60,11 @@ record Retention(Head head, List<CheckpointEntry> dropped) {
     return kept.stream().anyMatch(other -> other.folder().equals(entry.folder()));
   }
 
-  private static Optional<CheckpointEntry> best(List<CheckpointEntry> course) {
+  /** Returns those with a held-out loss; the course ascends, so that of equal ones it is first. */
+  private static List<CheckpointEntry> bestFirst(List<CheckpointEntry> course) {
     return course.stream()
         .filter(entry -> entry.evalLoss() != null && Double.isFinite(entry.evalLoss()))
-        .min(Comparator.comparing(CheckpointEntry::evalLoss));
+        .sorted(Comparator.comparing(CheckpointEntry::evalLoss))
+        .toList();
   }
 }

@@ -9,17 +9,12 @@ import dev.finetune.api.run.StorageLayout;
 import dev.finetune.trainer.failure.Fenced;
 import dev.finetune.trainer.failure.InvalidConfiguration;
 import dev.finetune.trainer.failure.StorageUnreachable;
-import dev.finetune.trainer.storage.ConditionalWriteProbe;
-import dev.finetune.trainer.storage.ObjectStore;
-import dev.finetune.trainer.storage.StoredObject;
+import dev.finetune.trainer.failure.UnreadableData;
 import java.nio.file.Path;
 import java.time.Instant;
-import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -47,6 +42,8 @@ public final class Run {
   private final RunFolder folder;
   private final OwnedHead head;
   private final MetricsWriter metrics;
+  private final Leftovers leftovers;
+  private final CheckpointWriter checkpoints;
   private final int attempt;
   private volatile boolean progressOutage;
 
@@ -55,6 +52,8 @@ public final class Run {
     this.head = head;
     this.attempt = head.attempt();
     this.metrics = new MetricsWriter(folder, attempt);
+    this.leftovers = new Leftovers(folder);
+    this.checkpoints = new CheckpointWriter(folder, head, leftovers);
   }
 
   /**
@@ -62,36 +61,15 @@ public final class Run {
    *
    * @throws InvalidConfiguration if another owner lives, the store is unfit, or the credentials are
    *     wrong
+   * @throws UnreadableData if the head is broken, or gone
    * @throws StorageUnreachable if the storage cannot be used until the deadline
    */
   public static Claim claim(RunFolder folder, ClaimRequest request) {
-    HeadFile headFile = new HeadFile(folder);
-    Optional<HeadVersion> seen = headFile.read();
-    boolean probed = false;
-    while (true) {
-      RunSettings settings = folder.settings();
-      Instant now = settings.clock().instant();
-      switch (ClaimRule.judge(
-          seen.map(HeadVersion::head), request, now, settings.freshHeartbeat())) {
-        case ClaimRule.Verdict.Complete(Delivery delivery) -> {
-          return new Claim.Delivered(delivery, folder.location(delivery.folder()));
-        }
-        case ClaimRule.Verdict.Refuse refuse -> throw refused(folder, refuse);
-        case ClaimRule.Verdict.Take(int attempt) -> {
-          if (!probed) {
-            ConditionalWriteProbe.check(folder.store(), folder.folder(), settings.retry());
-            probed = true;
-          }
-          Head next = claimed(seen, request.owner(), attempt, now);
-          switch (headFile.swap(seen.orElse(null), next)) {
-            case HeadFile.Swap.Done(HeadVersion version) -> {
-              return new Claim.Claimed(new Run(folder, new OwnedHead(folder, headFile, version)));
-            }
-            case HeadFile.Swap.Lost(Optional<HeadVersion> winner) -> seen = winner;
-          }
-        }
-      }
-    }
+    return switch (new Claiming(folder, request).claim()) {
+      case Claiming.Outcome.Ours(OwnedHead head) -> new Claim.Claimed(new Run(folder, head));
+      case Claiming.Outcome.Complete(Delivery delivery) ->
+          new Claim.Delivered(delivery, folder.location(delivery.folder()));
+    };
   }
 
   /** Returns the number of this attempt, from 1. */
@@ -120,53 +98,43 @@ public final class Run {
    * @param proposed what this attempt resolved; its {@code createdByAttempt} is ignored
    * @return what counts: precision, threads and token budget are to be obeyed
    * @throws InvalidConfiguration if a source has other bytes than the first attempt saw
+   * @throws UnreadableData if {@code run.json} is broken, or gone though checkpoints are listed
    */
   public RunRecord freeze(RunRecord proposed) {
     head.check();
-    return new RunRecordFile(folder).freeze(proposed.by(attempt));
+    return new RunRecordFile(folder).freeze(proposed.by(attempt), !head().checkpoints().isEmpty());
   }
 
   /**
    * Downloads the newest checkpoint that verifies against its manifest. One that does not is named
-   * in a notice and passed over; it stays listed until a newer course replaces it.
+   * in a notice and passed over; it stays listed until a newer course replaces it. If it is gone
+   * because a newer attempt has gone on, this one is fenced off.
    *
    * @param work local folder for the checkpoint; made if absent
    * @return empty if the run begins with step 1
+   * @throws UnreadableData if a checkpoint has the format of a later version
    */
   public Optional<Checkpoint> resume(Path work) {
-    return new CheckpointReader(folder).newestVerified(head().checkpoints(), work);
+    return new CheckpointReader(folder)
+        .newestVerified(head().checkpoints(), () -> head.reread().checkpoints(), work);
   }
 
   /**
    * Commits a checkpoint: uploads its files, then its manifest, then lists it in the head, which
    * takes those off that retention drops. A step that this attempt has committed already is left as
-   * it is.
+   * it is. What retention dropped, and what older attempts left behind uncommitted, is removed
+   * after that, a part at a time.
    *
-   * @param step optimizer steps completed, from 1
+   * @param step optimizer steps completed, from 1; never less than in a former call
    * @param files local files by name
    * @param evalLoss held-out loss at this step, if measured
    */
   public CheckpointEntry commit(int step, Map<String, Path> files, @Nullable Double evalLoss) {
-    if (step < 1) {
-      throw new IllegalArgumentException("step: must be at least 1, was " + step);
-    }
     head.check();
     if (head().delivered() != null) {
       throw new IllegalStateException("the run is delivered");
     }
-    String name = StorageLayout.checkpointFolder(attempt, step);
-    Optional<CheckpointEntry> listed = listed(name);
-    if (listed.isPresent()) {
-      return listed.get();
-    }
-    metrics.flush();
-    FolderUpload upload = FolderUpload.of(folder, name, files);
-    CheckpointEntry entry =
-        new CheckpointEntry(
-            step, attempt, name, upload.manifestSha256(), upload.bytes(), now(), evalLoss);
-    List<CheckpointEntry> dropped = list(entry);
-    dropped.forEach(this::deleteFiles);
-    return entry;
+    return checkpoints.commit(step, files, evalLoss, metrics::flush);
   }
 
   /**
@@ -207,7 +175,8 @@ public final class Run {
             result.evalLossBefore(),
             result.evalLossAfter(),
             now());
-    head.update(before -> withDelivery(before, delivery));
+    Head written = head.update(before -> withDelivery(before, delivery));
+    leftovers.remove(written, List.of());
     return delivery;
   }
 
@@ -248,49 +217,8 @@ public final class Run {
     metrics.append(lines, lastStep);
   }
 
-  private List<CheckpointEntry> list(CheckpointEntry entry) {
-    List<CheckpointEntry> dropped = new ArrayList<>();
-    head.update(
-        before -> {
-          Retention retention = Retention.add(before, entry, folder.settings().keepLast());
-          dropped.clear();
-          dropped.addAll(retention.dropped());
-          return retention.head();
-        });
-    return dropped;
-  }
-
-  private Optional<CheckpointEntry> listed(String name) {
-    return head().checkpoints().stream().filter(e -> e.folder().equals(name)).findFirst();
-  }
-
-  private void deleteFiles(CheckpointEntry entry) {
-    ObjectStore store = folder.hasty();
-    try {
-      // The manifest goes first, so that what is left for a moment does not look whole.
-      store.delete(folder.key(entry.folder() + StorageLayout.MANIFEST));
-      for (StoredObject object : store.list(folder.key(entry.folder()))) {
-        store.delete(object.key());
-      }
-    } catch (StorageUnreachable | InvalidConfiguration e) {
-      folder.settings().notices().accept("files of a dropped checkpoint stay: " + e.getMessage());
-    }
-  }
-
   private Instant now() {
     return folder.settings().clock().instant();
-  }
-
-  private static Head claimed(Optional<HeadVersion> seen, String owner, int attempt, Instant now) {
-    String writeId = UUID.randomUUID().toString();
-    if (seen.isEmpty()) {
-      return new Head(attempt, owner, now, writeId, List.of(), null, null, null);
-    }
-    Head head = seen.get().head();
-    List<CheckpointEntry> checkpoints = new ArrayList<>(head.checkpoints());
-    checkpoints.sort(Comparator.comparingInt(CheckpointEntry::step));
-    return new Head(
-        attempt, owner, now, writeId, checkpoints, head.latest(), head.best(), head.delivered());
   }
 
   private static Head withDelivery(Head head, Delivery delivery) {
@@ -303,17 +231,5 @@ public final class Run {
         head.latest(),
         head.best(),
         delivery);
-  }
-
-  private static InvalidConfiguration refused(RunFolder folder, ClaimRule.Verdict.Refuse refuse) {
-    return new InvalidConfiguration(
-        folder.location("")
-            + ": owner "
-            + refuse.owner()
-            + " is at work on this run and gave a sign of life "
-            + Math.max(0, refuse.age().toSeconds())
-            + " s ago; stop it, wait until it is silent for "
-            + folder.settings().freshHeartbeat().toSeconds()
-            + " s, take the run over explicitly, or set spec.runId to begin a new run");
   }
 }

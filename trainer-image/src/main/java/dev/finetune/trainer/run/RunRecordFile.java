@@ -1,6 +1,6 @@
 package dev.finetune.trainer.run;
 
-import dev.finetune.api.run.RunJson;
+import dev.finetune.api.run.SealedJson;
 import dev.finetune.api.run.StorageLayout;
 import dev.finetune.trainer.failure.InvalidConfiguration;
 import dev.finetune.trainer.failure.StorageUnreachable;
@@ -33,10 +33,26 @@ final class RunRecordFile {
   /**
    * Writes the record, unless there is one, which then counts.
    *
+   * @param begun whether checkpoints are listed, so that there must be one
+   * @throws UnreadableData if it is broken, or gone
    * @throws InvalidConfiguration if there is one and a source has other bytes now
    */
-  RunRecord freeze(RunRecord proposed) {
-    byte[] content = RunJson.write(proposed);
+  RunRecord freeze(RunRecord proposed, boolean begun) {
+    return begun ? obeyed(required(), proposed) : freeze(proposed);
+  }
+
+  private RunRecord required() {
+    return read()
+        .orElseThrow(
+            () ->
+                new UnreadableData(
+                    run.location(StorageLayout.RUN)
+                        + ": is missing, though head.json lists checkpoints that were trained as"
+                        + " it said; bring it back, or set spec.runId to begin a new run"));
+  }
+
+  private RunRecord freeze(RunRecord proposed) {
+    byte[] content = SealedJson.write(proposed);
     Retry.Attempts attempts =
         run.settings().retry().attempts("write " + run.location(StorageLayout.RUN));
     while (true) {
@@ -104,12 +120,13 @@ final class RunRecordFile {
 
   private RunRecord parse(Document document) {
     try {
-      RunRecord record = RunJson.read(document.content(), RunRecord.class);
+      RunRecord record = SealedJson.read(document.content(), RunRecord.class);
       if (isWhole(record)) {
         return record;
       }
     } catch (IOException e) {
-      throw new UnreadableData(run.location(StorageLayout.RUN) + ": is no record of a run", e);
+      throw new UnreadableData(
+          run.location(StorageLayout.RUN) + ": is no record of a run: " + e.getMessage(), e);
     }
     throw new UnreadableData(
         run.location(StorageLayout.RUN)

@@ -62,7 +62,8 @@ class RunCheckpointTest {
             "upload " + folder + "adapter.safetensors",
             "upload " + folder + "state.json",
             "put " + folder + "manifest.json",
-            "putIfMatch " + RunFixture.FOLDER + "head.json");
+            "putIfMatch " + RunFixture.FOLDER + "head.json",
+            "list " + RunFixture.FOLDER);
   }
 
   @ParameterizedTest
@@ -178,7 +179,7 @@ class RunCheckpointTest {
     assertThat(fixture.notices)
         .singleElement()
         .asString()
-        .startsWith("files of a dropped checkpoint stay: ");
+        .startsWith("files that are no longer needed stay: ");
   }
 
   @Test
@@ -288,9 +289,18 @@ class RunCheckpointTest {
     assertThatThrownBy(() -> run.commit(10, files, null))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageContaining("../x");
-    assertThatThrownBy(() -> run.commit(0, files, null))
+  }
+
+  @Test
+  void refusesAStepThatIsNoneOrBeforeOneThatWasCommitted() {
+    assertThatThrownBy(() -> commit(0))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessage("step: must be at least 1, was 0");
+    commit(10);
+    assertThatThrownBy(() -> commit(9))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessage("step: must be at least 10, was 9");
+    assertThat(fixture.listedSteps()).containsExactly(10);
   }
 
   private void assertFallsBackTo10(String why) {

@@ -23,6 +23,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -159,22 +160,75 @@ class RunClaimTest {
   }
 
   @ParameterizedTest
-  @ValueSource(
-      strings = {
-        "not json",
-        "null",
-        "{}",
-        "{\"attempt\":0,\"owner\":\"a\",\"heartbeat\":\"2026-01-01T00:00:00Z\",\"writeId\":\"w\"}",
-        "{\"attempt\":1,\"heartbeat\":\"2026-01-01T00:00:00Z\",\"writeId\":\"w\"}",
-        "{\"attempt\":1,\"owner\":\"a\",\"heartbeat\":\"2026-01-01T00:00:00Z\",\"writeId\":\"w\","
-            + "\"checkpoints\":[{\"step\":1,\"attempt\":1,\"folder\":\"../other/\","
-            + "\"manifestSha256\":\"00\",\"bytes\":1,\"time\":\"2026-01-01T00:00:00Z\"}]}"
-      })
-  void refusesAHeadThatCannotBe(String json) {
-    fixture.store.put(RunFixture.FOLDER + "head.json", json.getBytes(StandardCharsets.UTF_8));
+  @CsvSource(
+      delimiter = '|',
+      quoteCharacter = '%',
+      textBlock =
+          """
+          {} | needs attempt, owner, heartbeat and writeId
+          {"attempt":0,"owner":"a","heartbeat":"2026-01-01T00:00:00Z","writeId":"w"} | was 0
+          {"attempt":1,"heartbeat":"2026-01-01T00:00:00Z","writeId":"w"} | needs attempt, owner
+          {"attempt":1,"owner":"a","heartbeat":"2026-01-01T00:00:00Z","writeId":"w",\
+          "checkpoints":[{"step":1,"attempt":1,"folder":"../other/","manifestSha256":"SHA",\
+          "bytes":1,"time":"2026-01-01T00:00:00Z"}]} | lists a checkpoint that cannot be
+          {"attempt":1,"owner":"a","heartbeat":"2026-01-01T00:00:00Z","writeId":"w",\
+          "checkpoints":[{"step":1,"attempt":2,"folder":"attempt-0002/checkpoint-00000001/",\
+          "manifestSha256":"SHA","bytes":1,"time":"2026-01-01T00:00:00Z"}]} | cannot be
+          {"attempt":1,"owner":"a","heartbeat":"2026-01-01T00:00:00Z","writeId":"w","latest":7} \
+          | latest names step 7, which is not listed
+          {"attempt":1,"owner":"a","heartbeat":"2026-01-01T00:00:00Z","writeId":"w",\
+          "delivered":{"attempt":1,"folder":"attempt-0001/","manifestSha256":"SHA","steps":1,\
+          "loss":1.0,"time":"2026-01-01T00:00:00Z"}} | names a delivery that cannot be
+          """)
+  void refusesAHeadThatCannotBe(String json, String why) {
+    String text = json.replace("SHA", "0123456789abcdef".repeat(4));
+    fixture.store.put(RunFixture.FOLDER + "head.json", RunFixture.sealed(text));
     assertThatThrownBy(() -> fixture.claim("a"))
         .isInstanceOf(UnreadableData.class)
-        .hasMessageContaining("head.json: ");
+        .hasMessageContaining("head.json: ")
+        .hasMessageContaining(why);
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"", "not json", "null", "{\"attempt\":1}"})
+  void refusesWhatIsNoHead(String text) {
+    fixture.store.put(RunFixture.FOLDER + "head.json", text.getBytes(StandardCharsets.UTF_8));
+    assertThatThrownBy(() -> fixture.claim("a"))
+        .isInstanceOf(UnreadableData.class)
+        .hasMessageContaining("head.json: is no head of a run: ");
+  }
+
+  @Test
+  void refusesToBeginAnewWhereTheHeadIsGone() {
+    fixture.claim("a").freeze(RunFixture.record("sha256:aa"));
+    fixture.store.delete(RunFixture.FOLDER + "head.json");
+    assertThatThrownBy(() -> fixture.claim("a"))
+        .isInstanceOf(UnreadableData.class)
+        .hasMessage(
+            "memory:%shead.json: is missing, though attempts have written to this run; bring it"
+                    .formatted(RunFixture.FOLDER)
+                + " back, or set spec.runId to begin a new run");
+  }
+
+  @Test
+  void aRequestForACheckpointIsNoSignOfAnAttempt() {
+    fixture.store.put(RunFixture.FOLDER + "checkpoint-request.json", new byte[] {'{', '}'});
+    assertThat(fixture.claim("a").attempt()).isEqualTo(1);
+  }
+
+  @Test
+  void anAttemptNumberIsNotUsedAgainAfterAFormerHeadWasPutBack() {
+    fixture.claim("a");
+    byte[] former = fixture.head();
+    Run second = fixture.claim("a");
+    second.commit(5, fixture.files(second, 5), null);
+    fixture.store.put(RunFixture.FOLDER + "head.json", former);
+    assertThat(fixture.claim("a").attempt()).isEqualTo(3);
+    assertThat(fixture.notices)
+        .singleElement()
+        .asString()
+        .contains("head.json: is older than what attempt 2 has written")
+        .endsWith("the run goes on as attempt 3");
   }
 
   private boolean isClaimedBy(String owner) {

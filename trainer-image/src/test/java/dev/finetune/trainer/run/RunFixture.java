@@ -2,12 +2,16 @@ package dev.finetune.trainer.run;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.finetune.api.run.RunJson;
+import dev.finetune.api.run.SealedJson;
 import dev.finetune.trainer.source.SourceIdentity;
 import dev.finetune.trainer.storage.FaultyStore;
 import dev.finetune.trainer.storage.MemoryStore;
 import dev.finetune.trainer.storage.ObjectStore;
 import dev.finetune.trainer.storage.Retry;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -32,6 +36,10 @@ final class RunFixture {
   }
 
   RunFixture(Path local, ObjectStore store, int keepLast) {
+    this(local, store, keepLast, 1);
+  }
+
+  RunFixture(Path local, ObjectStore store, int keepLast, int keepBest) {
     this.local = local;
     this.store = new FaultyStore(store);
     Retry retry = new Retry(Duration.ofMillis(1), Duration.ofMillis(4), Duration.ofMillis(300));
@@ -39,7 +47,7 @@ final class RunFixture {
         new RunFolder(
             this.store,
             FOLDER,
-            new RunSettings(Duration.ofMinutes(5), keepLast, retry, clock, notices::add));
+            new RunSettings(Duration.ofMinutes(5), keepLast, keepBest, retry, clock, notices::add));
   }
 
   Run claim(String owner) {
@@ -60,6 +68,20 @@ final class RunFixture {
     } catch (IOException e) {
       throw new IllegalStateException(e);
     }
+  }
+
+  /** Returns a JSON object as the trainer would have written it. */
+  static byte[] sealed(String json) {
+    try {
+      return SealedJson.write(
+          RunJson.read(json.getBytes(StandardCharsets.UTF_8), ObjectNode.class));
+    } catch (IOException e) {
+      throw new IllegalArgumentException(json, e);
+    }
+  }
+
+  byte[] head() {
+    return store.get(FOLDER + "head.json", 1 << 20).orElseThrow().content();
   }
 
   Path work() {

@@ -93,7 +93,7 @@ class RunInterleavingTest {
       fixture.notices.clear();
       assertThat(
               new CheckpointReader(fixture.folder)
-                  .newestVerified(List.of(entry), local.resolve("check")))
+                  .newestVerified(List.of(entry), List::of, local.resolve("check")))
           .as("checkpoint %s, notices %s", entry, fixture.notices)
           .isPresent();
       assertThat(entry.attempt()).isLessThanOrEqualTo(head.attempt());

@@ -71,7 +71,7 @@ class RunReportTest {
 
   @Test
   void refusesARunRecordThatIsBroken() {
-    fixture.store.put(RunFixture.FOLDER + "run.json", "{}".getBytes(StandardCharsets.UTF_8));
+    fixture.store.put(RunFixture.FOLDER + "run.json", RunFixture.sealed("{}"));
     assertThatThrownBy(() -> run.freeze(RunFixture.record("sha256:aa")))
         .isInstanceOf(UnreadableData.class)
         .hasMessageContaining("run.json: specHash");

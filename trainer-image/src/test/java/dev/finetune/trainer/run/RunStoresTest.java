@@ -57,7 +57,7 @@ class RunStoresTest {
   void wrongCredentialsEndTheClaimAtOnceAndNameTheSetting() {
     try (ObjectStore store = ObjectStores.open("s3://bucket/runs", settings("wrong"))) {
       RunFolder folder =
-          new RunFolder(store, RunFixture.FOLDER, RunSettings.standard(3, notice -> {}));
+          new RunFolder(store, RunFixture.FOLDER, RunSettings.standard(3, 1, notice -> {}));
       assertThatThrownBy(() -> Run.claim(folder, new ClaimRequest("a", false)))
           .isInstanceOf(InvalidConfiguration.class)
           .hasMessageStartingWith("spec.storage.secretRef: ");
