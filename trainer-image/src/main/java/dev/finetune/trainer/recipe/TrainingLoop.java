@@ -268,7 +268,7 @@ final class TrainingLoop {
       Files.createDirectories(folder);
       Map<String, Path> files = new LinkedHashMap<>();
       Path weights = folder.resolve(AdapterFiles.WEIGHTS);
-      AdapterFiles.write(weights, session.adapter().tensors());
+      AdapterFiles.write(weights, session.adapter());
       files.put(AdapterFiles.WEIGHTS, weights);
       files.put(
           AdapterFiles.CONFIG,
