@@ -100,7 +100,8 @@ final class FineTuneRecipe {
   }
 
   private ExitCode attempt(Run run, StorageSettings settings) {
-    ProgressReporter reporter = new ProgressReporter(run, Clock.systemUTC());
+    ProgressReporter reporter =
+        new ProgressReporter(run, Clock.systemUTC(), environment.processStart());
     console.say("Attempt %d of %s", run.attempt(), run.location());
     try (Heartbeat _ = new Heartbeat(run)) {
       reporter.starting();

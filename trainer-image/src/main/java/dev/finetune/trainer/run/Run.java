@@ -94,6 +94,20 @@ public final class Run {
     }
   }
 
+  /** Returns whether a newer attempt is known to have claimed the run; makes no request. */
+  public boolean isFenced() {
+    return head.isFenced();
+  }
+
+  /**
+   * Does nothing while the run is ours as far as is known; makes no request.
+   *
+   * @throws Fenced once a newer attempt is known
+   */
+  public void check() {
+    head.check();
+  }
+
   /** Returns the number of this attempt, from 1. */
   public int attempt() {
     return attempt;
