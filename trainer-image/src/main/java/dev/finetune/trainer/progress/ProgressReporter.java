@@ -41,11 +41,14 @@ public final class ProgressReporter {
    * Makes one that has reported nothing.
    *
    * @param processStart when the process began, from which the time to resume counts
+   * @param answered id of the newest request for a checkpoint that former attempts answered, or
+   *     null
    */
-  public ProgressReporter(Run run, Clock clock, Instant processStart) {
+  public ProgressReporter(Run run, Clock clock, Instant processStart, @Nullable String answered) {
     this.run = run;
     this.clock = clock;
     this.processStart = processStart;
+    this.answered = answered;
     this.latest =
         new Progress(
             run.attempt(),
@@ -66,7 +69,7 @@ public final class ProgressReporter {
 
   /** Reports that the run reads model and data. */
   public synchronized void starting() {
-    write(latest);
+    write(unchanged());
   }
 
   /** Reports where the run begins or goes on. */
@@ -133,6 +136,11 @@ public final class ProgressReporter {
     savedWork = workOfState;
     answered = request == null ? answered : request;
     write(unchanged());
+  }
+
+  /** Returns the id of the newest request for a checkpoint that is answered, or null. */
+  public synchronized @Nullable String answered() {
+    return answered;
   }
 
   /** Reports that a request for a checkpoint is answered by the newest one. */

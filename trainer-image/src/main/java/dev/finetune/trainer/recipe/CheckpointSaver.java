@@ -71,6 +71,9 @@ final class CheckpointSaver {
    * @param id id of the request
    */
   void asked(String id) {
+    if (id.equals(outlets.reporter().answered())) {
+      return;
+    }
     boolean answered;
     synchronized (this) {
       if (id.equals(asked) || id.equals(answering)) {

@@ -101,7 +101,11 @@ final class FineTuneRecipe {
 
   private ExitCode attempt(Run run, StorageSettings settings) {
     ProgressReporter reporter =
-        new ProgressReporter(run, Clock.systemUTC(), environment.processStart());
+        new ProgressReporter(
+            run,
+            Clock.systemUTC(),
+            environment.processStart(),
+            run.checkpointRequests().answeredBefore());
     console.say("Attempt %d of %s", run.attempt(), run.location());
     try (Heartbeat _ = new Heartbeat(run)) {
       reporter.starting();

@@ -81,16 +81,19 @@ final class TrainingLoop {
     if (interrupted() || !begin(total)) {
       return yielded();
     }
-    while (state.step() < total || state.unevaluated() != null) {
-      queue.check();
-      if (interrupted() || !advance(total)) {
-        return yielded();
+    try (RequestPoll _ =
+        new RequestPoll(run.checkpointRequests(), RequestPoll.PERIOD, saver::asked, queue::fail)) {
+      while (state.step() < total || state.unevaluated() != null) {
+        queue.check();
+        if (interrupted() || !advance(total)) {
+          return yielded();
+        }
+        if (state.step() < total && saver.isDue(state.step())) {
+          save();
+        }
       }
-      if (state.step() < total && saver.isDue(state.step())) {
-        save();
-      }
+      return deliver(total);
     }
-    return deliver(total);
   }
 
   private void resume() {

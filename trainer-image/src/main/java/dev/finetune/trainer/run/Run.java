@@ -140,6 +140,11 @@ public final class Run {
     return new RunRecordFile(folder).freeze(proposed.by(attempt));
   }
 
+  /** Returns the requests for a checkpoint that others leave in the run's folder. */
+  public CheckpointRequests checkpointRequests() {
+    return new CheckpointRequests(folder, attempt);
+  }
+
   /**
    * Downloads the newest checkpoint that verifies against its manifest. One that does not is named
    * in a notice and passed over; it stays listed until a newer course replaces it.

@@ -3,6 +3,7 @@ package dev.finetune.trainer.recipe;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.finetune.api.run.ExitCode;
+import dev.finetune.api.run.StorageLayout;
 import dev.finetune.api.spec.FineTuneJobFile;
 import dev.finetune.trainer.progress.Console;
 import dev.finetune.trainer.storage.ObjectStore;
@@ -104,6 +105,13 @@ final class InProcessRun {
   /** Returns the progress of the newest attempt. */
   JsonNode progress() throws IOException {
     return json("progress.json");
+  }
+
+  /** Returns the progress of an attempt, empty if it has written none. */
+  JsonNode progressOf(int attempt) throws IOException {
+    String end = StorageLayout.progress(attempt);
+    boolean written = store.list("").stream().anyMatch(object -> object.key().endsWith(end));
+    return written ? json(end) : JSON.createObjectNode();
   }
 
   /** Returns the document whose key ends so and is the last in order. */
