@@ -1,10 +1,8 @@
 package dev.finetune.trainer.recipe;
 
-import dev.finetune.api.spec.FineTuneJobSpec;
 import dev.finetune.trainer.checkpoint.AdapterFiles;
 import dev.finetune.trainer.checkpoint.ModelCard;
 import dev.finetune.trainer.failure.StorageUnreachable;
-import dev.finetune.trainer.run.RunResult;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -17,9 +15,12 @@ final class AdapterDelivery {
 
   private AdapterDelivery() {}
 
-  /** Writes them to a local folder, which is made, and returns them by name. */
-  static Map<String, Path> write(
-      Path folder, FineTuneJobSpec spec, Session session, RunResult result) {
+  /**
+   * Writes them to a local folder, which is made, and returns them by name.
+   *
+   * @param modelCard text of the README
+   */
+  static Map<String, Path> write(Path folder, Session session, String modelCard) {
     try {
       Files.createDirectories(folder);
       Map<String, Path> files = new LinkedHashMap<>();
@@ -31,9 +32,7 @@ final class AdapterDelivery {
           Files.writeString(folder.resolve(AdapterFiles.CONFIG), session.adapterConfig()));
       files.put(
           TOKENIZER, Files.writeString(folder.resolve(TOKENIZER), session.tokenizer().json()));
-      files.put(
-          ModelCard.FILE,
-          Files.writeString(folder.resolve(ModelCard.FILE), ModelCard.text(spec, result)));
+      files.put(ModelCard.FILE, Files.writeString(folder.resolve(ModelCard.FILE), modelCard));
       return files;
     } catch (IOException e) {
       throw new StorageUnreachable(folder + ": could not be written: " + e.getMessage(), e);

@@ -5,6 +5,7 @@ import dev.finetune.api.run.ExitCode;
 import dev.finetune.api.run.Progress;
 import dev.finetune.api.spec.FineTuneJobSpec;
 import dev.finetune.trainer.checkpoint.CheckpointFiles;
+import dev.finetune.trainer.checkpoint.ModelCard;
 import dev.finetune.trainer.checkpoint.TrainingState;
 import dev.finetune.trainer.data.Example;
 import dev.finetune.trainer.failure.InvalidConfiguration;
@@ -12,7 +13,9 @@ import dev.finetune.trainer.progress.Console;
 import dev.finetune.trainer.progress.Metrics;
 import dev.finetune.trainer.progress.ProgressReporter;
 import dev.finetune.trainer.progress.Speed;
+import dev.finetune.trainer.run.AttemptRecord;
 import dev.finetune.trainer.run.Checkpoint;
+import dev.finetune.trainer.run.Equality;
 import dev.finetune.trainer.run.Run;
 import dev.finetune.trainer.run.RunResult;
 import dev.finetune.trainer.train.StepResult;
@@ -40,6 +43,7 @@ final class TrainingLoop {
   private final MetricsLog metricsLog;
   private final CheckpointSaver saver;
   private TrainingState state = TrainingState.start(null, null);
+  private Equality equality = Equality.ofBits();
 
   /** Where an attempt says how far it is; metrics is a file to append to, or null. */
   record Outlets(Console console, ProgressReporter reporter, @Nullable Path metrics) {}
@@ -103,6 +107,12 @@ final class TrainingLoop {
           state = CheckpointFiles.restore(found.folder(), session.adapter(), session.trainer());
           outlets.console().say("Resumed from the checkpoint of step %d", state.step());
         });
+    AttemptRecord record =
+        run.describe(session.computation(), checkpoint.map(Checkpoint::entry).orElse(null));
+    equality = record.equality();
+    if (checkpoint.isPresent()) {
+      outlets.console().say("The run so far is equal %s", equality.text());
+    }
     saver.startsAt(state.step());
   }
 
@@ -236,7 +246,9 @@ final class TrainingLoop {
       }
     }
     RunResult result = new RunResult(total, state.loss(), before, after);
-    Map<String, Path> files = AdapterDelivery.write(work.resolve("adapter"), spec, session, result);
+    Map<String, Path> files =
+        AdapterDelivery.write(
+            work.resolve("adapter"), session, ModelCard.text(spec, result, equality));
     queue.await();
     Delivery delivery = run.deliver(files, result);
     String location = run.location(delivery.folder());

@@ -140,6 +140,19 @@ public final class Run {
     return new RunRecordFile(folder).freeze(proposed.by(attempt));
   }
 
+  /**
+   * Writes {@code attempt.json}: how this attempt computes. Called once, before its first step.
+   *
+   * @param from the checkpoint that it goes on from, or null
+   * @return what was written
+   */
+  public AttemptRecord describe(Computation computation, @Nullable CheckpointEntry from) {
+    head.check();
+    AttemptRecord record = new AttemptFile(folder).describe(attempt, computation, from);
+    folder.patient().put(folder.key(StorageLayout.attempt(attempt)), RunJson.write(record));
+    return record;
+  }
+
   /** Returns the requests for a checkpoint that others leave in the run's folder. */
   public CheckpointRequests checkpointRequests() {
     return new CheckpointRequests(folder, attempt);
