@@ -10,6 +10,7 @@ import java.util.Locale;
  *   run.json                          frozen by the first attempt
  *   head.json                         the one mutable truth
  *   checkpoint-request.json           the newest request for a checkpoint, written by others
+ *   attempt-0003/attempt.json         how the attempt computes, written before its first step
  *   attempt-0003/progress.json
  *   attempt-0003/metrics-00000120.jsonl
  *   attempt-0003/checkpoint-00000100/ manifest.json last
@@ -39,6 +40,11 @@ public final class StorageLayout {
   /** Returns the folder of everything that an attempt writes, within the run folder. */
   public static String attemptFolder(int attempt) {
     return String.format(Locale.ROOT, "attempt-%04d/", attempt);
+  }
+
+  /** Returns the object that says how an attempt computes, within the run folder. */
+  public static String attempt(int attempt) {
+    return attemptFolder(attempt) + "attempt.json";
   }
 
   /** Returns the object with the progress of an attempt, within the run folder. */

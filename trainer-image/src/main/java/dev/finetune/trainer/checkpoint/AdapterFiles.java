@@ -2,14 +2,14 @@ package dev.finetune.trainer.checkpoint;
 
 import dev.finetune.trainer.failure.UnreadableData;
 import dev.finetune.trainer.lora.LoraAdapter;
+import dev.finetune.trainer.lora.ParameterSection;
+import dev.finetune.trainer.weights.ElementType;
 import dev.finetune.trainer.weights.SafetensorsReader;
 import dev.finetune.trainer.weights.SafetensorsWriter;
-import java.nio.FloatBuffer;
 import java.nio.file.Path;
 import java.util.Arrays;
-import java.util.HashMap;
-import java.util.Map;
-import java.util.SequencedMap;
+import java.util.HashSet;
+import java.util.Set;
 
 /** {@code adapter_model.safetensors} as PEFT names and shapes its tensors. */
 public final class AdapterFiles {
@@ -23,37 +23,46 @@ public final class AdapterFiles {
 
   private AdapterFiles() {}
 
-  /** Writes matrices whose names lack PEFT's prefix. */
-  public static void write(Path file, SequencedMap<String, LoraAdapter.Matrix> tensors) {
+  /**
+   * Writes the matrices of an adapter straight from the memory that they lie in, without waiting
+   * for the disk.
+   */
+  public static void write(Path file, LoraAdapter adapter) {
     SafetensorsWriter writer = new SafetensorsWriter();
-    tensors.forEach(
-        (name, matrix) ->
-            writer.add(PREFIX + name, matrix.shape(), FloatBuffer.wrap(matrix.values())));
-    writer.write(file);
+    adapter
+        .contents()
+        .forEach(
+            (section, values) ->
+                writer.add(PREFIX + section.name(), ElementType.F32, section.shape(), values));
+    writer.overwrite(file);
   }
 
   /**
-   * Reads the matrices of an adapter, which must be those of the wanted shapes and no others.
+   * Overwrites the matrices of an adapter with those of a file, which must be of the same shapes
+   * and no others. Nothing is changed unless all of them are.
    *
-   * @param wanted matrices by name without PEFT's prefix; only their shapes count
    * @throws UnreadableData if one is missing, of another shape, or too many
    */
-  public static Map<String, float[]> read(
-      Path file, SequencedMap<String, LoraAdapter.Matrix> wanted) {
+  public static void restore(Path file, LoraAdapter adapter) {
     try (SafetensorsReader reader = SafetensorsReader.open(file)) {
-      Map<String, float[]> tensors = new HashMap<>();
-      wanted.forEach(
-          (name, matrix) -> tensors.put(name, tensor(file, reader, PREFIX + name, matrix.shape())));
+      Set<String> wanted = new HashSet<>();
+      for (ParameterSection section : adapter.sections()) {
+        check(file, reader, PREFIX + section.name(), section.shape());
+        wanted.add(PREFIX + section.name());
+      }
       for (String name : reader.names()) {
-        if (!name.startsWith(PREFIX) || !tensors.containsKey(name.substring(PREFIX.length()))) {
+        if (!wanted.contains(name)) {
           throw new UnreadableData(file + ": tensor " + name + " is not of this adapter");
         }
       }
-      return tensors;
+      for (ParameterSection section : adapter.sections()) {
+        adapter.set(section, reader.readFloats(PREFIX + section.name()));
+      }
     }
+    adapter.parametersChanged();
   }
 
-  private static float[] tensor(Path file, SafetensorsReader reader, String name, long[] shape) {
+  private static void check(Path file, SafetensorsReader reader, String name, long[] shape) {
     if (!reader.names().contains(name)) {
       throw new UnreadableData(file + ": expected tensor " + name + ", found none");
     }
@@ -62,9 +71,5 @@ public final class AdapterFiles {
           "%s: expected %s of shape %s, found %s"
               .formatted(file, name, Arrays.toString(shape), Arrays.toString(reader.shape(name))));
     }
-    long elements = Arrays.stream(shape).reduce(1, Math::multiplyExact);
-    float[] values = new float[Math.toIntExact(elements)];
-    reader.read(name, FloatBuffer.wrap(values));
-    return values;
   }
 }

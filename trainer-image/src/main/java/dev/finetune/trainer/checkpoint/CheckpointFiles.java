@@ -30,7 +30,9 @@ public final class CheckpointFiles {
   private CheckpointFiles() {}
 
   /**
-   * Writes a checkpoint to a local folder, which is made.
+   * Writes a checkpoint to a local folder, which is made: a copy of the state at this moment, from
+   * the memory that it lies in, without waiting for the disk. Files of a former one are written
+   * over.
    *
    * @param adapterConfig content of {@code adapter_config.json}
    * @return the files by name
@@ -49,7 +51,7 @@ public final class CheckpointFiles {
           new String[] {AdapterFiles.WEIGHTS, AdapterFiles.CONFIG, OPTIMIZER, STATE}) {
         files.put(name, folder.resolve(name));
       }
-      AdapterFiles.write(folder.resolve(AdapterFiles.WEIGHTS), adapter.tensors());
+      AdapterFiles.write(folder.resolve(AdapterFiles.WEIGHTS), adapter);
       Files.writeString(folder.resolve(AdapterFiles.CONFIG), adapterConfig);
       writeOptimizer(folder.resolve(OPTIMIZER), trainer.optimizerState());
       Files.write(folder.resolve(STATE), RunJson.write(state));
@@ -64,11 +66,12 @@ public final class CheckpointFiles {
     for (StateTensor tensor : state) {
       switch (tensor) {
         case StateTensor.Floats floats ->
-            writer.add(floats.name(), floats.shape(), floats.values());
-        case StateTensor.Codes codes -> writer.add(codes.name(), codes.shape(), codes.values());
+            writer.add(floats.name(), ElementType.F32, floats.shape(), floats.values());
+        case StateTensor.Codes codes ->
+            writer.add(codes.name(), ElementType.U8, codes.shape(), codes.values());
       }
     }
-    writer.write(file);
+    writer.overwrite(file);
   }
 
   /**
@@ -77,7 +80,7 @@ public final class CheckpointFiles {
    * @throws UnreadableData if they are of another adapter
    */
   public static TrainingState restore(Path folder, LoraAdapter adapter, AdapterTrainer trainer) {
-    adapter.setTensors(AdapterFiles.read(folder.resolve(AdapterFiles.WEIGHTS), adapter.tensors()));
+    AdapterFiles.restore(folder.resolve(AdapterFiles.WEIGHTS), adapter);
     TrainingState state = state(folder.resolve(STATE));
     Path optimizer = folder.resolve(OPTIMIZER);
     try (SafetensorsReader reader = SafetensorsReader.open(optimizer)) {

@@ -1,6 +1,7 @@
 package dev.finetune.trainer.checkpoint;
 
 import dev.finetune.api.spec.FineTuneJobSpec;
+import dev.finetune.trainer.run.Equality;
 import dev.finetune.trainer.run.RunResult;
 import java.util.Locale;
 
@@ -11,8 +12,11 @@ public final class ModelCard {
 
   private ModelCard() {}
 
-  /** Returns the text; the same for equal results, so it holds no time. */
-  public static String text(FineTuneJobSpec spec, RunResult result) {
+  /**
+   * Returns the text; the same for equal results, so it holds no time, and of a run that is equal
+   * to the bit not whether it was interrupted.
+   */
+  public static String text(FineTuneJobSpec spec, RunResult result, Equality equality) {
     StringBuilder text = new StringBuilder(1024);
     text.append("---\nlibrary_name: peft\nbase_model: ")
         .append(spec.model().uri())
@@ -29,6 +33,7 @@ public final class ModelCard {
       row(text, "Held-out loss before", number(result.evalLossBefore()));
       row(text, "Held-out loss after", number(result.evalLossAfter()));
     }
+    row(text, "Equal to a run without interruptions", equality.text());
     text.append("\nLosses are nats per supervised token.\n");
     return text.toString();
   }

@@ -120,6 +120,12 @@ public final class Engine implements AutoCloseable {
     }
   }
 
+  /** Returns the version of libtorch; waits until it is loaded. */
+  public static String version() {
+    setProperties();
+    return ai.djl.engine.Engine.getEngine(NAME).getVersion();
+  }
+
   /** Sets the number of threads within an operation, for the calling thread. */
   public void useThreads(int threads) {
     JniUtils.setNumThreads(threads);

@@ -5,6 +5,7 @@ import dev.finetune.trainer.engine.Kernels;
 import dev.finetune.trainer.engine.Scope;
 import dev.finetune.trainer.engine.Tensor;
 import dev.finetune.trainer.random.CounterRandom;
+import java.lang.foreign.MemorySegment;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -197,6 +198,20 @@ public final class LoraAdapter implements AutoCloseable {
     return tensorsOf(parameters.toFloats());
   }
 
+  /**
+   * Returns the numbers of each trained tensor in row-major order, not copied: they hold until the
+   * parameters change, and are gone once the adapter is closed.
+   */
+  public SequencedMap<ParameterSection, MemorySegment> contents() {
+    MemorySegment all = parameters.contents();
+    SequencedMap<ParameterSection, MemorySegment> contents = new LinkedHashMap<>();
+    for (ParameterSection section : layout.sections()) {
+      contents.put(
+          section, all.asSlice(section.start() * Float.BYTES, section.elements() * Float.BYTES));
+    }
+    return contents;
+  }
+
   /** Returns the gradients by the same names. */
   public SequencedMap<String, Matrix> gradientTensors() {
     return tensorsOf(gradients.toFloats());
@@ -217,6 +232,19 @@ public final class LoraAdapter implements AutoCloseable {
   /** Returns the trained tensors in the order of the flat tensors, which they fill but for gaps. */
   public List<ParameterSection> sections() {
     return layout.sections();
+  }
+
+  /**
+   * Overwrites one trained tensor; {@link #parametersChanged} is to be called after the last one.
+   *
+   * @param values as many as the section has elements
+   */
+  public void set(ParameterSection section, float[] values) {
+    if (values.length != section.elements()) {
+      throw new IllegalArgumentException(
+          section.name() + ": expected " + section.elements() + " numbers, found " + values.length);
+    }
+    kernels.engine().write(parameters, section.start(), values, values.length);
   }
 
   /** Overwrites all parameters, laid out as {@link #parameters}. */

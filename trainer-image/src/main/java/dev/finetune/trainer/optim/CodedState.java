@@ -4,6 +4,7 @@ import dev.finetune.trainer.engine.ElementType;
 import dev.finetune.trainer.engine.Kernels;
 import dev.finetune.trainer.engine.Scope;
 import dev.finetune.trainer.engine.Tensor;
+import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.util.List;
 import java.util.stream.Stream;
@@ -57,17 +58,14 @@ final class CodedState {
   }
 
   Stream<StateTensor> save() {
-    ByteBuffer bytes = ByteBuffer.wrap(codes.toBytes());
+    MemorySegment bytes = codes.contents();
     Stream<StateTensor> saved =
         parts.stream()
             .map(Part::codes)
             .map(
                 part ->
                     new StateTensor.Codes(
-                        part.name(),
-                        part.shape(),
-                        bytes.slice(
-                            Math.toIntExact(part.start()), Math.toIntExact(part.elements()))));
+                        part.name(), part.shape(), bytes.asSlice(part.start(), part.elements())));
     return Stream.concat(saved, scales.save());
   }
 

@@ -4,7 +4,7 @@ import dev.finetune.trainer.engine.Kernels;
 import dev.finetune.trainer.engine.Scope;
 import dev.finetune.trainer.engine.Tensor;
 import dev.finetune.trainer.lora.ParameterSection;
-import java.nio.FloatBuffer;
+import java.lang.foreign.MemorySegment;
 import java.util.List;
 import java.util.stream.Stream;
 
@@ -50,24 +50,22 @@ final class FlatState {
     return tensor;
   }
 
-  /** Returns the parts, which share one copy of the numbers. */
+  /** Returns the parts, whose numbers are not copied. */
   Stream<StateTensor> save() {
-    FloatBuffer values = FloatBuffer.wrap(tensor.toFloats());
+    MemorySegment values = tensor.contents();
     return parts.stream()
         .map(
             part ->
                 new StateTensor.Floats(
                     part.name(),
                     part.shape(),
-                    values.slice(Math.toIntExact(part.start()), Math.toIntExact(part.elements()))));
+                    values.asSlice(part.start() * Float.BYTES, part.elements() * Float.BYTES)));
   }
 
   void restore(StateSource source) {
-    float[] values = new float[Math.toIntExact(tensor.elements())];
     for (Part part : parts) {
       float[] saved = source.floats(part.name(), part.shape());
-      System.arraycopy(saved, 0, values, Math.toIntExact(part.start()), saved.length);
+      kernels.engine().write(tensor, part.start(), saved, saved.length);
     }
-    kernels.engine().set(tensor, values);
   }
 }

@@ -33,7 +33,7 @@ public sealed interface Optimizer extends AutoCloseable permits Adafactor, AdamW
    */
   void update(Tensor parameters, Tensor gradients, double learningRate, int step, double clip);
 
-  /** Returns the state, empty if there is none. Nothing else is needed to go on. */
+  /** Returns the state, not copied, empty if there is none. Nothing else is needed to go on. */
   List<StateTensor> state();
 
   /**

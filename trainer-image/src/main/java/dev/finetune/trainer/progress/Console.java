@@ -7,7 +7,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * What a person sees. On a terminal the line of a step replaces the one before; in a log each is a
- * line of its own.
+ * line of its own. It may be used by several threads.
  */
 public final class Console {
   private final PrintStream out;
@@ -25,7 +25,7 @@ public final class Console {
   }
 
   /** Prints a sentence. */
-  public void say(String format, Object... arguments) {
+  public synchronized void say(String format, Object... arguments) {
     if (stepLine) {
       out.println();
       stepLine = false;
@@ -34,7 +34,7 @@ public final class Console {
   }
 
   /** Prints how far the run is: step, loss, speed, utilization of the machine and time left. */
-  public void step(Metrics metrics, int totalSteps, Speed speed) {
+  public synchronized void step(Metrics metrics, int totalSteps, Speed speed) {
     String line =
         String.format(
             Locale.ROOT,

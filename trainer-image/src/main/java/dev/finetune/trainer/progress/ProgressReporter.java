@@ -15,7 +15,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Tells storage how far the run is: at every change of state, and between steps at most once in two
- * seconds, more seldom while storage cannot be reached.
+ * seconds, more seldom while storage cannot be reached. It may be used by several threads.
  */
 public final class ProgressReporter {
   private static final Duration PAUSE = Duration.ofSeconds(2);
@@ -26,15 +26,29 @@ public final class ProgressReporter {
 
   private final Run run;
   private final Clock clock;
+  private final Instant processStart;
   private Progress latest;
   private Instant written = Instant.MIN;
   private Duration pause = PAUSE;
   private @Nullable Long predictedPeak;
+  private double work;
+  private double savedWork;
+  private @Nullable Double timeToSave;
+  private @Nullable Double timeToResume;
+  private @Nullable String answered;
 
-  /** Makes one that has reported nothing. */
-  public ProgressReporter(Run run, Clock clock) {
+  /**
+   * Makes one that has reported nothing.
+   *
+   * @param processStart when the process began, from which the time to resume counts
+   * @param answered id of the newest request for a checkpoint that former attempts answered, or
+   *     null
+   */
+  public ProgressReporter(Run run, Clock clock, Instant processStart, @Nullable String answered) {
     this.run = run;
     this.clock = clock;
+    this.processStart = processStart;
+    this.answered = answered;
     this.latest =
         new Progress(
             run.attempt(),
@@ -54,22 +68,22 @@ public final class ProgressReporter {
   }
 
   /** Reports that the run reads model and data. */
-  public void starting() {
-    write(latest);
+  public synchronized void starting() {
+    write(unchanged());
   }
 
   /** Reports where the run begins or goes on. */
-  public void started(int step, int totalSteps, @Nullable Double evalLoss) {
+  public synchronized void started(int step, int totalSteps, @Nullable Double evalLoss) {
     write(with(Progress.State.TRAINING, step, totalSteps, latest.loss(), evalLoss, step, null));
   }
 
   /** Reports that the held-out loss is being measured. */
-  public void evaluating() {
+  public synchronized void evaluating() {
     write(evaluating(latest.step(), latest.loss()));
   }
 
   /** Reports that it is being measured after a step, if the last report is older than the pause. */
-  public void evaluating(Metrics metrics) {
+  public synchronized void evaluating(Metrics metrics) {
     writeInTime(evaluating(metrics.step(), metrics.loss()));
   }
 
@@ -84,8 +98,79 @@ public final class ProgressReporter {
         null);
   }
 
+  /**
+   * Takes in that an optimizer step is done; it is reported when its evaluation is.
+   *
+   * @param seconds time that it took
+   */
+  public synchronized void stepped(double seconds) {
+    work += seconds;
+    if (timeToResume == null) {
+      timeToResume = Duration.between(processStart, clock.instant()).toMillis() / 1e3;
+    }
+  }
+
+  /**
+   * Takes in that the held-out loss was measured after a step.
+   *
+   * @param seconds time that it took
+   */
+  public synchronized void evaluated(double seconds) {
+    work += seconds;
+  }
+
+  /** Returns the seconds of training and evaluation in this attempt so far. */
+  public synchronized double work() {
+    return work;
+  }
+
+  /**
+   * Reports that a checkpoint is listed.
+   *
+   * @param seconds from the copy of the state to the head that lists it
+   * @param workOfState {@link #work} when the state was copied
+   * @param request id of the request for a checkpoint that it answers, or null
+   */
+  public synchronized void saved(double seconds, double workOfState, @Nullable String request) {
+    timeToSave = seconds;
+    savedWork = workOfState;
+    answered = request == null ? answered : request;
+    write(unchanged());
+  }
+
+  /** Returns the id of the newest request for a checkpoint that is answered, or null. */
+  public synchronized @Nullable String answered() {
+    return answered;
+  }
+
+  /** Reports that a request for a checkpoint is answered by the newest one. */
+  public synchronized void answered(String request) {
+    answered = request;
+    write(unchanged());
+  }
+
+  private Progress unchanged() {
+    return with(
+        latest.state(),
+        latest.step(),
+        latest.totalSteps(),
+        latest.loss(),
+        latest.evalLoss(),
+        latest.resumedFromStep(),
+        latest.lastWord());
+  }
+
+  /** What a crash would lose; nothing is known of it before training, nor lost once delivered. */
+  private @Nullable Double workAtRisk(Progress.State state) {
+    return switch (state) {
+      case STARTING -> null;
+      case TRAINING, EVALUATING, YIELDED, FAILED -> work - savedWork;
+      case DONE -> 0.0;
+    };
+  }
+
   /** Reports a step, if the last report is older than the pause. */
-  public void step(Metrics metrics, Speed speed) {
+  public synchronized void step(Metrics metrics, Speed speed) {
     Instant now = clock.instant();
     Progress progress =
         new Progress(
@@ -103,17 +188,17 @@ public final class ProgressReporter {
             predictedPeak,
             run.head().latest(),
             latest.resumedFromStep(),
-            latest.timeToSaveSeconds(),
-            latest.timeToResumeSeconds(),
-            latest.workAtRiskSeconds(),
-            latest.checkpointRequest(),
+            timeToSave,
+            timeToResume,
+            workAtRisk(Progress.State.TRAINING),
+            answered,
             null,
             now);
     writeInTime(progress);
   }
 
   /** Reports the end of the attempt. */
-  public void ended(Progress.State state, @Nullable Double evalLoss, String lastWord) {
+  public synchronized void ended(Progress.State state, @Nullable Double evalLoss, String lastWord) {
     write(
         with(
             state,
@@ -148,10 +233,10 @@ public final class ProgressReporter {
         predictedPeak,
         run.head().latest(),
         resumedFromStep,
-        latest.timeToSaveSeconds(),
-        latest.timeToResumeSeconds(),
-        latest.workAtRiskSeconds(),
-        latest.checkpointRequest(),
+        timeToSave,
+        timeToResume,
+        workAtRisk(state),
+        answered,
         lastWord,
         clock.instant());
   }
@@ -177,7 +262,7 @@ public final class ProgressReporter {
   }
 
   /** Says what the memory plan predicts for the peak of the process. */
-  public void planned(long peakBytes) {
+  public synchronized void planned(long peakBytes) {
     predictedPeak = peakBytes;
   }
 

@@ -60,8 +60,7 @@ record AdaptedModel(
       Path folder) {
     AdaptedModel adapted = load(kernels, base, quantization, settings);
     Path file = folder.resolve(AdapterFiles.WEIGHTS);
-    return adapted.afterwards(
-        () -> adapted.adapter().setTensors(AdapterFiles.read(file, adapted.adapter().tensors())));
+    return adapted.afterwards(() -> AdapterFiles.restore(file, adapted.adapter()));
   }
 
   private static AdaptedModel load(

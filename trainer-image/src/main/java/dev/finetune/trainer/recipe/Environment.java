@@ -3,8 +3,10 @@ package dev.finetune.trainer.recipe;
 import dev.finetune.trainer.failure.StorageUnreachable;
 import dev.finetune.trainer.storage.LocalFolders;
 import java.io.IOException;
+import java.lang.management.ManagementFactory;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Instant;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
@@ -42,6 +44,11 @@ record Environment(Map<String, String> variables) {
       // Not Linux; the name only tells two machines of one user apart.
       return "localhost";
     }
+  }
+
+  /** Returns when this process began. */
+  Instant processStart() {
+    return Instant.ofEpochMilli(ManagementFactory.getRuntimeMXBean().getStartTime());
   }
 
   /** A folder for the files of one attempt. */

@@ -62,8 +62,15 @@ final class FineTuneRecipe {
    * @param storage URI that stands in for {@code spec.storage.uri}, or null
    * @param metrics file to append metrics to, or null
    * @param takeOver whether to take the run from another owner who still lives
+   * @param overrides what this attempt does otherwise than the run began
    */
-  record Options(@Nullable String storage, @Nullable Path metrics, boolean takeOver) {}
+  record Options(
+      @Nullable String storage, @Nullable Path metrics, boolean takeOver, Overrides overrides) {
+    /** Makes options of an attempt that does as the run began. */
+    Options(@Nullable String storage, @Nullable Path metrics, boolean takeOver) {
+      this(storage, metrics, takeOver, Overrides.NONE);
+    }
+  }
 
   FineTuneRecipe(
       FineTuneJobFile job,
@@ -89,8 +96,7 @@ final class FineTuneRecipe {
     Consumer<String> notices = notice -> console.say("note: %s", notice);
     try (ObjectStore store = stores.open(uri, settings)) {
       RunSettings rules =
-          RunSettings.standard(
-                  spec.checkpoint().keepLast(), spec.checkpoint().keepBest(), notices)
+          RunSettings.standard(spec.checkpoint().keepLast(), spec.checkpoint().keepBest(), notices)
               .with(settings.retry());
       RunFolder runFolder = new RunFolder(store, folder, rules);
       ClaimRequest request = new ClaimRequest(environment.owner(), options.takeOver());
@@ -108,7 +114,12 @@ final class FineTuneRecipe {
   }
 
   private ExitCode attempt(Run run, StorageSettings settings) {
-    ProgressReporter reporter = new ProgressReporter(run, Clock.systemUTC());
+    ProgressReporter reporter =
+        new ProgressReporter(
+            run,
+            Clock.systemUTC(),
+            environment.processStart(),
+            run.checkpointRequests().answeredBefore());
     console.say("Attempt %d of %s", run.attempt(), run.location());
     try (Heartbeat _ = new Heartbeat(run)) {
       reporter.starting();
@@ -129,7 +140,10 @@ final class FineTuneRecipe {
       String precision = Resolved.precision(job.spec().training().precision());
       MemoryLimit limit = MemoryLimit.ofProcess();
       Planner planner = MemoryPlanning.of(job.spec(), inputs, precision, limit);
-      RunRecord record = run.freeze(inputs.record(job.spec(), precision, planner.choose()));
+      Overrides overrides = options.overrides();
+      RunRecord frozen =
+          run.freeze(overrides.proposed(inputs.record(job.spec(), precision, planner.choose())));
+      RunRecord record = overrides.applied(frozen, job.spec().training().maxLength());
       MemoryPlan plan = planner.plan(record.tokenBudget(), record.recompute());
       console.say("%s", PlanTable.summary(plan, limit));
       reporter.planned(plan.peakBytes());

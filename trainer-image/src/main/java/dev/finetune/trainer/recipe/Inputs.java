@@ -115,10 +115,6 @@ record Inputs(
    * @param plan what was chosen for the memory
    */
   RunRecord record(FineTuneJobSpec spec, String precision, MemoryPlan plan) {
-    SortedMap<String, String> versions = new TreeMap<>();
-    versions.put("trainer", "0.1.0");
-    versions.put("libtorch", "2.7.1");
-    versions.put("java", System.getProperty("java.version"));
     return new RunRecord(
         SpecHash.of(spec),
         sources,
@@ -126,7 +122,7 @@ record Inputs(
         Runtime.getRuntime().availableProcessors(),
         plan.tokenBudget(),
         plan.recompute(),
-        versions,
+        Versions.all(),
         0);
   }
 

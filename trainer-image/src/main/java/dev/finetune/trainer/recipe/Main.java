@@ -15,7 +15,7 @@ import picocli.CommandLine.Spec;
 @Command(
     name = "trainer",
     mixinStandardHelpOptions = true,
-    version = "trainer 0.1.0",
+    versionProvider = Versions.class,
     description = "Fine-tunes language models with LoRA and QLoRA.",
     subcommands = {
       RunCommand.class,

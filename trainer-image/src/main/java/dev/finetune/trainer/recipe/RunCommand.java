@@ -37,6 +37,22 @@ final class RunCommand implements Callable<Integer> {
       description = "Take the run over from another owner who is still at work.")
   private boolean takeOver;
 
+  @Option(
+      names = "--threads",
+      paramLabel = "N",
+      description =
+          "Threads of a product in this attempt, instead of those that the run began with; its"
+              + " result is then equal to rounding, no more to the bit.")
+  private @Nullable Integer threads;
+
+  @Option(
+      names = "--token-budget",
+      paramLabel = "N",
+      description =
+          "Tokens of a micro-batch in this attempt, instead of those that the run began with; its"
+              + " result is then equal to rounding, no more to the bit.")
+  private @Nullable Integer tokenBudget;
+
   RunCommand(StopRequest stop) {
     this.stop = stop;
   }
@@ -46,10 +62,12 @@ final class RunCommand implements Callable<Integer> {
     stop.listen();
     FineTuneJobFile file = job.read();
     Console console = new Console(System.out, System.console() != null);
+    Environment environment = new Environment(System.getenv());
     return new FineTuneRecipe(
             file,
-            new FineTuneRecipe.Options(storage, metrics, takeOver),
-            new Environment(System.getenv()),
+            new FineTuneRecipe.Options(
+                storage, metrics, takeOver, Overrides.of(threads, tokenBudget, environment)),
+            environment,
             console,
             stop,
             ObjectStores::open)

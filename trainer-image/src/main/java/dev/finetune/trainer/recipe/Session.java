@@ -10,11 +10,13 @@ import dev.finetune.trainer.checkpoint.AdapterFiles;
 import dev.finetune.trainer.data.Example;
 import dev.finetune.trainer.engine.Engine;
 import dev.finetune.trainer.engine.Kernels;
+import dev.finetune.trainer.engine.Processor;
 import dev.finetune.trainer.engine.ProductRate;
 import dev.finetune.trainer.lora.LoraAdapter;
 import dev.finetune.trainer.model.DecoderModel;
 import dev.finetune.trainer.optim.LearningRate;
 import dev.finetune.trainer.progress.Console;
+import dev.finetune.trainer.run.Computation;
 import dev.finetune.trainer.run.RunRecord;
 import dev.finetune.trainer.tokenizer.Tokenizer;
 import dev.finetune.trainer.train.AdapterTrainer;
@@ -30,6 +32,7 @@ import java.util.List;
  *
  * @param stepFlops what a step costs
  * @param productRate floating-point operations a second in large matrix products
+ * @param computation what decides the bits of the numbers besides the job and its inputs
  * @param tokenizer the base model's; stays the inputs'
  * @param adapterConfig content of {@code adapter_config.json}
  */
@@ -41,6 +44,7 @@ record Session(
     StepPlan plan,
     StepFlops stepFlops,
     double productRate,
+    Computation computation,
     List<Example> examples,
     List<Example> heldOut,
     Tokenizer tokenizer,
@@ -124,6 +128,7 @@ record Session(
         plan,
         StepFlops.of(model, adapter),
         ProductRate.measure(kernels, ProductRate.BRIEF),
+        computation(record),
         inputs.examples(),
         inputs.heldOut(),
         inputs.base().tokenizer(),
@@ -133,6 +138,18 @@ record Session(
   /** Returns the most bytes of tensors so far. */
   long peakBytes() {
     return engine.peakBytes();
+  }
+
+  private static Computation computation(RunRecord record) {
+    return new Computation(
+        record.threads(),
+        record.tokenBudget(),
+        record.recompute(),
+        record.precision(),
+        "cpu",
+        Processor.model(),
+        Processor.instructions(System.getenv()),
+        Versions.all());
   }
 
   private static LearningRate rate(Training training, StepPlan plan) {

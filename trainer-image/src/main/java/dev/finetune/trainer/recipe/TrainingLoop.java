@@ -4,28 +4,22 @@ import dev.finetune.api.run.Delivery;
 import dev.finetune.api.run.ExitCode;
 import dev.finetune.api.run.Progress;
 import dev.finetune.api.spec.FineTuneJobSpec;
-import dev.finetune.trainer.checkpoint.AdapterFiles;
 import dev.finetune.trainer.checkpoint.CheckpointFiles;
 import dev.finetune.trainer.checkpoint.ModelCard;
 import dev.finetune.trainer.checkpoint.TrainingState;
 import dev.finetune.trainer.data.Example;
 import dev.finetune.trainer.failure.InvalidConfiguration;
-import dev.finetune.trainer.failure.StorageUnreachable;
 import dev.finetune.trainer.progress.Console;
 import dev.finetune.trainer.progress.Metrics;
 import dev.finetune.trainer.progress.ProgressReporter;
 import dev.finetune.trainer.progress.Speed;
+import dev.finetune.trainer.run.AttemptRecord;
 import dev.finetune.trainer.run.Checkpoint;
+import dev.finetune.trainer.run.Equality;
 import dev.finetune.trainer.run.Run;
 import dev.finetune.trainer.run.RunResult;
 import dev.finetune.trainer.train.StepResult;
-import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
-import java.time.Duration;
-import java.util.ArrayList;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -33,13 +27,11 @@ import java.util.Optional;
 import java.util.OptionalDouble;
 import org.jspecify.annotations.Nullable;
 
-/** The steps of an attempt, from the newest checkpoint to the delivery or a request to stop. */
+/**
+ * The steps of an attempt, from the newest checkpoint to the delivery or a request to stop. What is
+ * written to storage between steps is written beside them.
+ */
 final class TrainingLoop {
-  private static final String TOKENIZER = "tokenizer.json";
-
-  /** Steps whose metrics go to storage together. */
-  private static final int METRICS_PART = 50;
-
   private final FineTuneJobSpec spec;
   private final Run run;
   private final Session session;
@@ -47,10 +39,11 @@ final class TrainingLoop {
   private final Path work;
   private final StopRequest stop;
   private final Speed speed;
-  private final List<String> pendingMetrics = new ArrayList<>();
+  private final StorageQueue queue;
+  private final MetricsLog metricsLog;
+  private final CheckpointSaver saver;
   private TrainingState state = TrainingState.start(null, null);
-  private long lastCommit = System.nanoTime();
-  private int committedStep;
+  private Equality equality = Equality.ofBits();
 
   /** Where an attempt says how far it is; metrics is a file to append to, or null. */
   record Outlets(Console console, ProgressReporter reporter, @Nullable Path metrics) {}
@@ -69,24 +62,67 @@ final class TrainingLoop {
     this.work = work;
     this.stop = stop;
     this.speed = new Speed(session.productRate());
+    this.queue = new StorageQueue(run);
+    this.metricsLog = new MetricsLog(run, queue, outlets.metrics());
+    this.saver =
+        new CheckpointSaver(
+            run, session, spec.checkpoint(), outlets, work.resolve("checkpoint"), queue);
   }
 
   ExitCode run() {
-    int total = session.plan().totalSteps();
+    try (queue) {
+      return toTheEnd(session.plan().totalSteps());
+    }
+  }
+
+  private ExitCode toTheEnd(int total) {
     if (spec.training().evalEverySteps() != null && session.heldOut().isEmpty()) {
       throw new InvalidConfiguration(
           "spec.training.evalEverySteps: needs held-out rows, but the data set holds out none");
     }
     resume();
     stop.trainingBegins();
-    if (stop.requested()) {
+    if (interrupted() || !begin(total)) {
       return yielded();
     }
+    try (RequestPoll _ =
+        new RequestPoll(run.checkpointRequests(), RequestPoll.PERIOD, saver::asked, queue::fail)) {
+      while (state.step() < total || state.unevaluated() != null) {
+        queue.check();
+        if (interrupted() || !advance(total)) {
+          return yielded();
+        }
+        if (state.step() < total && saver.isDue(state.step())) {
+          save();
+        }
+      }
+      return deliver(total);
+    }
+  }
+
+  private void resume() {
+    Optional<Checkpoint> checkpoint = run.resume(work.resolve("resume"));
+    checkpoint.ifPresent(
+        found -> {
+          state = CheckpointFiles.restore(found.folder(), session.adapter(), session.trainer());
+          outlets.console().say("Resumed from the checkpoint of step %d", state.step());
+        });
+    AttemptRecord record =
+        run.describe(session.computation(), checkpoint.map(Checkpoint::entry).orElse(null));
+    equality = record.equality();
+    if (checkpoint.isPresent()) {
+      outlets.console().say("The run so far is equal %s", equality.text());
+    }
+    saver.startsAt(state.step());
+  }
+
+  /** Measures what is to be measured before step 1; returns false if it was asked to stop. */
+  private boolean begin(int total) {
     if (state.step() == 0 && !session.heldOut().isEmpty()) {
       outlets.reporter().evaluating();
-      OptionalDouble before = session.trainer().evaluate(session.heldOut(), stop::requested);
+      OptionalDouble before = session.trainer().evaluate(session.heldOut(), this::interrupted);
       if (before.isEmpty()) {
-        return yielded();
+        return false;
       }
       outlets.console().say("Held-out loss before training: %.4f", before.getAsDouble());
       state = TrainingState.start(before.getAsDouble(), session.trainer().plateau());
@@ -95,28 +131,14 @@ final class TrainingLoop {
     outlets
         .reporter()
         .started(state.step(), total, measured == null ? state.evalLossBefore() : measured);
-    lastCommit = System.nanoTime();
-    while (state.step() < total || state.unevaluated() != null) {
-      if (stop.requested() || !advance(total)) {
-        return yielded();
-      }
-      run.heartbeat();
-      if (checkpointIsDue(total)) {
-        commit();
-      }
-    }
-    flushMetrics();
-    return deliver(total);
+    return true;
   }
 
-  private void resume() {
-    Optional<Checkpoint> checkpoint = run.resume(work.resolve("resume"));
-    checkpoint.ifPresent(
-        found -> {
-          state = CheckpointFiles.restore(found.folder(), session.adapter(), session.trainer());
-          committedStep = state.step();
-          outlets.console().say("Resumed from the checkpoint of step %d", state.step());
-        });
+  /**
+   * Returns whether a step need not be finished: asked to stop, or nothing can be saved any more.
+   */
+  private boolean interrupted() {
+    return queue.hasFailed() || stop.requested();
   }
 
   /**
@@ -136,12 +158,14 @@ final class TrainingLoop {
     long start = System.nanoTime();
     List<Example> examples =
         session.plan().examplesOf(step - 1).stream().map(session.examples()::get).toList();
-    Optional<StepResult> result = session.trainer().step(step, examples, stop::requested);
+    Optional<StepResult> result = session.trainer().step(step, examples, this::interrupted);
     if (result.isEmpty()) {
       return null;
     }
-    Metrics metrics = Metrics.of(result.get(), (System.nanoTime() - start) / 1e9);
+    Metrics metrics = Metrics.of(result.get(), secondsSince(start));
     state = state.stepped(metrics);
+    saver.completed(step);
+    outlets.reporter().stepped(metrics.seconds());
     speed.add(metrics, session.stepFlops().of(examples).total());
     return metrics;
   }
@@ -150,13 +174,15 @@ final class TrainingLoop {
   private boolean settle(Metrics metrics, int total) {
     Metrics reported = metrics;
     if (evaluationIsDue(metrics.step())) {
+      long start = System.nanoTime();
       outlets.reporter().evaluating(metrics);
-      OptionalDouble loss = session.trainer().evaluate(session.heldOut(), stop::requested);
+      OptionalDouble loss = session.trainer().evaluate(session.heldOut(), this::interrupted);
       if (loss.isEmpty()) {
         return false;
       }
       session.trainer().observe(loss.getAsDouble());
       reported = metrics.evaluated(loss.getAsDouble());
+      outlets.reporter().evaluated(secondsSince(start));
     }
     state = state.settled(reported.evalLoss(), session.trainer().plateau());
     outlets.console().step(reported, total, speed);
@@ -166,7 +192,7 @@ final class TrainingLoop {
           .say("Held-out loss after step %d: %.4f", metrics.step(), reported.evalLoss());
     }
     outlets.reporter().step(reported, speed);
-    record(reported.toJson());
+    metricsLog.add(reported);
     return true;
   }
 
@@ -175,60 +201,26 @@ final class TrainingLoop {
     return every != null && step % every == 0;
   }
 
-  private void record(String line) {
-    pendingMetrics.add(line);
-    if (pendingMetrics.size() >= METRICS_PART) {
-      flushMetrics();
+  /** Begins to save the newest step, unless it is saved or being saved. */
+  private void save() {
+    if (saver.isNewer(state.step())) {
+      metricsLog.flush();
+      boolean measured = state.unevaluated() == null && evaluationIsDue(state.step());
+      saver.save(state, measured ? state.evalLoss() : null);
     }
-    Path file = outlets.metrics();
-    if (file != null) {
-      try {
-        Files.writeString(file, line + "\n", StandardOpenOption.CREATE, StandardOpenOption.APPEND);
-      } catch (IOException e) {
-        throw new StorageUnreachable(
-            "--metrics " + file + ": could not be written: " + e.getMessage(), e);
-      }
-    }
-  }
-
-  private void flushMetrics() {
-    if (!pendingMetrics.isEmpty()) {
-      run.appendMetrics(List.copyOf(pendingMetrics), state.step());
-      pendingMetrics.clear();
-    }
-  }
-
-  private boolean checkpointIsDue(int total) {
-    if (state.step() >= total || state.step() <= committedStep) {
-      return false;
-    }
-    Integer everySteps = spec.checkpoint().everySteps();
-    long minutes = Duration.ofNanos(System.nanoTime() - lastCommit).toMinutes();
-    return (everySteps != null && state.step() % everySteps == 0)
-        || minutes >= spec.checkpoint().everyMinutes();
-  }
-
-  private void commit() {
-    flushMetrics();
-    Path folder = work.resolve("checkpoint");
-    Map<String, Path> files =
-        CheckpointFiles.write(
-            folder, session.adapter(), session.adapterConfig(), session.trainer(), state);
-    boolean measured = state.unevaluated() == null && evaluationIsDue(state.step());
-    run.commit(state.step(), files, measured ? state.evalLoss() : null);
-    committedStep = state.step();
-    lastCommit = System.nanoTime();
   }
 
   private ExitCode yielded() {
+    queue.check();
     long start = System.nanoTime();
-    if (state.step() > committedStep) {
-      commit();
-    }
-    double seconds = (System.nanoTime() - start) / 1e9;
+    save();
+    queue.await();
     String word =
         String.format(
-            Locale.ROOT, "asked to stop; step %d is saved in %.1f s", state.step(), seconds);
+            Locale.ROOT,
+            "asked to stop; step %d is saved in %.1f s",
+            state.step(),
+            secondsSince(start));
     outlets.console().say("%s", word);
     outlets.reporter().ended(Progress.State.YIELDED, null, word);
     run.release();
@@ -236,16 +228,15 @@ final class TrainingLoop {
   }
 
   private ExitCode deliver(int total) {
+    metricsLog.flush();
     Double before = state.evalLossBefore();
     Double after = null;
     if (!session.heldOut().isEmpty()) {
-      if (state.step() > committedStep) {
-        commit();
-      }
+      save();
       after = evaluationIsDue(total) ? state.evalLoss() : null;
       if (after == null) {
         outlets.reporter().evaluating();
-        OptionalDouble measured = session.trainer().evaluate(session.heldOut(), stop::requested);
+        OptionalDouble measured = session.trainer().evaluate(session.heldOut(), this::interrupted);
         if (measured.isEmpty()) {
           return yielded();
         }
@@ -256,32 +247,18 @@ final class TrainingLoop {
       }
     }
     RunResult result = new RunResult(total, state.loss(), before, after);
-    Delivery delivery = run.deliver(adapterFiles(result), result);
+    Map<String, Path> files =
+        AdapterDelivery.write(
+            work.resolve("adapter"), session, ModelCard.text(spec, result, equality));
+    queue.await();
+    Delivery delivery = run.deliver(files, result);
     String location = run.location(delivery.folder());
     outlets.reporter().ended(Progress.State.DONE, after, "delivered " + location);
     outlets.console().say("Adapter: %s", location);
     return ExitCode.DONE;
   }
 
-  private Map<String, Path> adapterFiles(RunResult result) {
-    Path folder = work.resolve("adapter");
-    try {
-      Files.createDirectories(folder);
-      Map<String, Path> files = new LinkedHashMap<>();
-      Path weights = folder.resolve(AdapterFiles.WEIGHTS);
-      AdapterFiles.write(weights, session.adapter().tensors());
-      files.put(AdapterFiles.WEIGHTS, weights);
-      files.put(
-          AdapterFiles.CONFIG,
-          Files.writeString(folder.resolve(AdapterFiles.CONFIG), session.adapterConfig()));
-      files.put(
-          TOKENIZER, Files.writeString(folder.resolve(TOKENIZER), session.tokenizer().json()));
-      files.put(
-          ModelCard.FILE,
-          Files.writeString(folder.resolve(ModelCard.FILE), ModelCard.text(spec, result)));
-      return files;
-    } catch (IOException e) {
-      throw new StorageUnreachable(folder + ": could not be written: " + e.getMessage(), e);
-    }
+  private static double secondsSince(long start) {
+    return (System.nanoTime() - start) / 1e9;
   }
 }

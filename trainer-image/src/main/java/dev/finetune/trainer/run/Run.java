@@ -72,6 +72,20 @@ public final class Run {
     };
   }
 
+  /** Returns whether a newer attempt is known to have claimed the run; makes no request. */
+  public boolean isFenced() {
+    return head.isFenced();
+  }
+
+  /**
+   * Does nothing while the run is ours as far as is known; makes no request.
+   *
+   * @throws Fenced once a newer attempt is known
+   */
+  public void check() {
+    head.check();
+  }
+
   /** Returns the number of this attempt, from 1. */
   public int attempt() {
     return attempt;
@@ -103,6 +117,24 @@ public final class Run {
   public RunRecord freeze(RunRecord proposed) {
     head.check();
     return new RunRecordFile(folder).freeze(proposed.by(attempt), !head().checkpoints().isEmpty());
+  }
+
+  /**
+   * Writes {@code attempt.json}: how this attempt computes. Called once, before its first step.
+   *
+   * @param from the checkpoint that it goes on from, or null
+   * @return what was written
+   */
+  public AttemptRecord describe(Computation computation, @Nullable CheckpointEntry from) {
+    head.check();
+    AttemptRecord record = new AttemptFile(folder).describe(attempt, computation, from);
+    folder.patient().put(folder.key(StorageLayout.attempt(attempt)), RunJson.write(record));
+    return record;
+  }
+
+  /** Returns the requests for a checkpoint that others leave in the run's folder. */
+  public CheckpointRequests checkpointRequests() {
+    return new CheckpointRequests(folder, attempt);
   }
 
   /**

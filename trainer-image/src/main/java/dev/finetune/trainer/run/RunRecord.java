@@ -35,6 +35,19 @@ public record RunRecord(
     versions = copy(versions);
   }
 
+  /** Returns this record with other threads and another token budget. */
+  public RunRecord with(int otherThreads, int otherTokenBudget) {
+    return new RunRecord(
+        specHash,
+        sources,
+        precision,
+        otherThreads,
+        otherTokenBudget,
+        recompute,
+        versions,
+        createdByAttempt);
+  }
+
   /** Returns this record as written by an attempt. */
   RunRecord by(int attempt) {
     return new RunRecord(

@@ -199,7 +199,7 @@ public final class AdapterTrainer implements AutoCloseable {
     return plateau;
   }
 
-  /** Returns a copy of the optimizer's state. */
+  /** Returns the optimizer's state as it lies in memory: it holds until the next step. */
   public List<StateTensor> optimizerState() {
     return optimizer.state();
   }

@@ -5,6 +5,7 @@ import dev.finetune.trainer.failure.StorageUnreachable;
 import dev.finetune.trainer.json.JsonFile;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.FloatBuffer;
@@ -27,10 +28,11 @@ import java.util.TreeMap;
  * in ascending order within a type, the header padded with spaces to a multiple of 8. The same
  * tensors always make the same bytes, in whatever order they are added.
  *
- * <p>Buffers are not copied: they must not change before the file is written.
+ * <p>Buffers and memory are not copied: they must not change before the file is written.
  */
 public final class SafetensorsWriter {
   private static final int CHUNK_BYTES = 1 << 16;
+  private static final int MEMORY_CHUNK_BYTES = 1 << 20;
   private static final Comparator<Pending> ORDER =
       Comparator.comparing(Pending::type).reversed().thenComparing(Pending::name);
 
@@ -69,6 +71,13 @@ public final class SafetensorsWriter {
     }
   }
 
+  private record Memory(MemorySegment values, int elementBytes) implements Source {
+    @Override
+    public long elements() {
+      return values.byteSize() / elementBytes;
+    }
+  }
+
   /** Adds a string to the header, beside {@code format: pt}. */
   public SafetensorsWriter metadata(String key, String value) {
     metadata.put(key, value);
@@ -92,6 +101,16 @@ public final class SafetensorsWriter {
   /** Adds a tensor of type U8. */
   public SafetensorsWriter add(String name, long[] shape, ByteBuffer values) {
     return add(new Pending(name, ElementType.U8, shape.clone(), new Bytes(values.slice())));
+  }
+
+  /**
+   * Adds a tensor of any type.
+   *
+   * @param values the elements in little-endian order, as memory has them on every processor that
+   *     the trainer runs on
+   */
+  public SafetensorsWriter add(String name, ElementType type, long[] shape, MemorySegment values) {
+    return add(new Pending(name, type, shape.clone(), new Memory(values, type.bytes())));
   }
 
   private SafetensorsWriter add(Pending tensor) {
@@ -139,6 +158,22 @@ public final class SafetensorsWriter {
     }
   }
 
+  /**
+   * Writes the file over a former one without waiting for the disk: for a file that only this
+   * process reads. Writing over what is still in the system's memory spares it the search for more.
+   *
+   * @throws StorageUnreachable if it could not be written, such as on a full disk
+   */
+  public void overwrite(Path target) {
+    try (FileChannel channel =
+        FileChannel.open(target, StandardOpenOption.CREATE, StandardOpenOption.WRITE)) {
+      writeTo(channel);
+      channel.truncate(channel.position());
+    } catch (IOException e) {
+      throw new StorageUnreachable(target + ": could not be written: " + e.getMessage(), e);
+    }
+  }
+
   /** Writes the bytes of the file to a channel, which stays open. */
   public void writeTo(WritableByteChannel channel) throws IOException {
     List<Pending> sorted = tensors.stream().sorted(ORDER).toList();
@@ -152,6 +187,7 @@ public final class SafetensorsWriter {
         case Floats floats -> writeFloats(floats.values.duplicate(), buffer, channel);
         case Longs longs -> writeLongs(longs.values.duplicate(), buffer, channel);
         case Bytes bytes -> writeAll(bytes.values.duplicate(), channel);
+        case Memory memory -> writeMemory(memory.values, channel);
       }
     }
   }
@@ -201,6 +237,14 @@ public final class SafetensorsWriter {
       buffer.asLongBuffer().put(values.slice(values.position(), count));
       values.position(values.position() + count);
       drain(buffer.position(count * Long.BYTES), channel);
+    }
+  }
+
+  private static void writeMemory(MemorySegment values, WritableByteChannel channel)
+      throws IOException {
+    for (long start = 0; start < values.byteSize(); start += MEMORY_CHUNK_BYTES) {
+      long bytes = Math.min(MEMORY_CHUNK_BYTES, values.byteSize() - start);
+      writeAll(values.asSlice(start, bytes).asByteBuffer(), channel);
     }
   }
 

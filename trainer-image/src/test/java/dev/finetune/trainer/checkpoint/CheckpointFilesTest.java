@@ -17,10 +17,11 @@ import dev.finetune.trainer.goldens.TestEngine;
 import dev.finetune.trainer.lora.LoraAdapter;
 import dev.finetune.trainer.model.DecoderModel;
 import dev.finetune.trainer.optim.LearningRate;
-import dev.finetune.trainer.optim.StateTensor;
 import dev.finetune.trainer.train.AdapterTrainer;
 import dev.finetune.trainer.train.StepResult;
 import dev.finetune.trainer.train.TrainingSpec;
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteBuffer;
 import java.nio.file.Path;
 import java.util.List;
 import org.junit.jupiter.api.Test;
@@ -112,14 +113,9 @@ class CheckpointFilesTest {
     return trainer.step(step, examples, () -> false).orElseThrow();
   }
 
-  private static List<Object> values(AdapterTrainer trainer) {
+  private static List<ByteBuffer> values(AdapterTrainer trainer) {
     return trainer.optimizerState().stream()
-        .<Object>map(
-            tensor ->
-                switch (tensor) {
-                  case StateTensor.Floats floats -> floats.values();
-                  case StateTensor.Codes codes -> codes.values();
-                })
+        .map(tensor -> ByteBuffer.wrap(tensor.values().toArray(ValueLayout.JAVA_BYTE)))
         .toList();
   }
 

@@ -11,6 +11,7 @@ import dev.finetune.trainer.goldens.GoldenTensors;
 import dev.finetune.trainer.goldens.TestEngine;
 import dev.finetune.trainer.lora.ParameterSection;
 import dev.finetune.trainer.quant.DynamicMap;
+import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -163,11 +164,11 @@ class OptimizerTest {
     for (StateTensor tensor : state) {
       assertThat(tensor.shape()).as(tensor.name()).isEqualTo(expected.shape(tensor.name()));
       switch (tensor) {
-        case StateTensor.Floats floats -> {
-          float[] values = new float[floats.values().remaining()];
-          floats.values().duplicate().get(values);
-          compare(tensor.name(), values, expected.floats(tensor.name()));
-        }
+        case StateTensor.Floats floats ->
+            compare(
+                tensor.name(),
+                floats.values().toArray(ValueLayout.JAVA_FLOAT),
+                expected.floats(tensor.name()));
         case StateTensor.Codes codes ->
             compareCodes(tensor.name(), codes, expected.bytes(tensor.name()));
       }
@@ -192,7 +193,8 @@ class OptimizerTest {
   private static void compareCodes(String name, StateTensor.Codes codes, byte[] reference) {
     int beside = 0;
     for (int i = 0; i < reference.length; i++) {
-      int distance = Math.abs((codes.values().get(i) & 0xff) - (reference[i] & 0xff));
+      int distance =
+          Math.abs((codes.values().get(ValueLayout.JAVA_BYTE, i) & 0xff) - (reference[i] & 0xff));
       beside += distance > 1 ? reference.length : distance;
     }
     assertThat(beside).as(name).isLessThanOrEqualTo(reference.length / 1000);

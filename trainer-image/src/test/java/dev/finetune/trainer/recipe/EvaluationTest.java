@@ -25,23 +25,6 @@ class EvaluationTest {
 
   @TempDir private Path folder;
 
-  /**
-   * Is asked a number of times before it says yes: before each step, micro-batch and evaluation.
-   */
-  private static final class StopAfter extends StopRequest {
-    private int left;
-
-    StopAfter(int questions) {
-      super(false);
-      left = questions;
-    }
-
-    @Override
-    boolean requested() {
-      return left-- <= 0;
-    }
-  }
-
   @Test
   void measuresWhenItIsDueAndReducesTheRate() throws IOException {
     Path job = job();

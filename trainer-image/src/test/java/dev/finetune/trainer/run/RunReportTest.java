@@ -11,17 +11,21 @@ import dev.finetune.api.run.RunJson;
 import dev.finetune.trainer.failure.Fenced;
 import dev.finetune.trainer.failure.InvalidConfiguration;
 import dev.finetune.trainer.failure.UnreadableData;
+import dev.finetune.trainer.source.SourceIdentity;
 import dev.finetune.trainer.storage.FaultyStore.Fault;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
+import java.util.TreeMap;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** What a run says about itself: run.json, progress, metrics, heartbeat, delivery. */
 class RunReportTest {
@@ -67,6 +71,47 @@ class RunReportTest {
             "spec.model.uri: other bytes than when attempt 1 began this run: then s3://m/llama was"
                 + " sha256:aa (10 bytes), now s3://m/llama was sha256:bb (10 bytes); bring the"
                 + " former bytes back, or set spec.runId to begin a new run");
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "spec.model.uri",
+        "spec.dataset.train",
+        "spec.dataset.eval",
+        "spec.adapter.initFrom"
+      })
+  void otherBytesOfAnySourceEndTheJob(String field) {
+    run.freeze(withSource(field, new SourceIdentity("file:x", "sha256:aa", 7)));
+    Run second = fixture.claim("a");
+    SourceIdentity changed = new SourceIdentity("file:x", "sha256:bb", 7);
+    assertThatThrownBy(() -> second.freeze(withSource(field, changed)))
+        .isInstanceOf(InvalidConfiguration.class)
+        .hasMessageStartingWith(field + ": other bytes than when attempt 1 began this run")
+        .hasMessageContaining("sha256:aa (7 bytes), now file:x was sha256:bb (7 bytes)")
+        .hasMessageContaining("set spec.runId");
+    assertThatThrownBy(() -> second.freeze(withSource(field, null)))
+        .isInstanceOf(InvalidConfiguration.class)
+        .hasMessageContaining("now nothing");
+  }
+
+  private static RunRecord withSource(String field, @Nullable SourceIdentity identity) {
+    RunRecord record = RunFixture.record("sha256:dd");
+    TreeMap<String, SourceIdentity> sources = new TreeMap<>(record.sources());
+    if (identity == null) {
+      sources.remove(field);
+    } else {
+      sources.put(field, identity);
+    }
+    return new RunRecord(
+        record.specHash(),
+        sources,
+        record.precision(),
+        record.threads(),
+        record.tokenBudget(),
+        record.recompute(),
+        record.versions(),
+        0);
   }
 
   @Test

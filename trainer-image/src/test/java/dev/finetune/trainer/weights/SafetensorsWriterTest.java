@@ -7,6 +7,9 @@ import dev.finetune.trainer.failure.StorageUnreachable;
 import dev.finetune.trainer.goldens.GoldenTensors;
 import dev.finetune.trainer.goldens.Goldens;
 import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
 import java.nio.FloatBuffer;
 import java.nio.LongBuffer;
@@ -76,6 +79,33 @@ class SafetensorsWriterTest {
       assertThat(reader.readBytes("b")).containsExactly(1, 2, 3);
       assertThat(reader.readLongs("empty")).isEmpty();
     }
+  }
+
+  @Test
+  void overwritesALongerFileFromMemory() throws IOException {
+    float[] values = new float[700_000];
+    for (int i = 0; i < values.length; i++) {
+      values[i] = i;
+    }
+    Path file = folder.resolve("a.safetensors");
+    Files.write(file, new byte[4_000_000]);
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment memory = arena.allocateFrom(ValueLayout.JAVA_FLOAT, values);
+      new SafetensorsWriter()
+          .add("f", ElementType.F32, new long[] {700, 1000}, memory)
+          .add("b", ElementType.U8, new long[] {2}, memory.asSlice(2, 2))
+          .overwrite(file);
+    }
+    try (SafetensorsReader reader = SafetensorsReader.open(file)) {
+      assertThat(reader.readFloats("f")).isEqualTo(values);
+      assertThat(reader.readBytes("b")).containsExactly(0, 0);
+    }
+    Path expected = folder.resolve("b.safetensors");
+    new SafetensorsWriter()
+        .add("f", new long[] {700, 1000}, FloatBuffer.wrap(values))
+        .add("b", new long[] {2}, ByteBuffer.allocate(2))
+        .write(expected);
+    assertThat(file).hasSameBinaryContentAs(expected);
   }
 
   @Test

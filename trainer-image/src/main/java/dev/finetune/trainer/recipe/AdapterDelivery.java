@@ -1,0 +1,41 @@
+package dev.finetune.trainer.recipe;
+
+import dev.finetune.trainer.checkpoint.AdapterFiles;
+import dev.finetune.trainer.checkpoint.ModelCard;
+import dev.finetune.trainer.failure.StorageUnreachable;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.Map;
+
+/** The files that a run delivers. */
+final class AdapterDelivery {
+  private static final String TOKENIZER = "tokenizer.json";
+
+  private AdapterDelivery() {}
+
+  /**
+   * Writes them to a local folder, which is made, and returns them by name.
+   *
+   * @param modelCard text of the README
+   */
+  static Map<String, Path> write(Path folder, Session session, String modelCard) {
+    try {
+      Files.createDirectories(folder);
+      Map<String, Path> files = new LinkedHashMap<>();
+      Path weights = folder.resolve(AdapterFiles.WEIGHTS);
+      AdapterFiles.write(weights, session.adapter());
+      files.put(AdapterFiles.WEIGHTS, weights);
+      files.put(
+          AdapterFiles.CONFIG,
+          Files.writeString(folder.resolve(AdapterFiles.CONFIG), session.adapterConfig()));
+      files.put(
+          TOKENIZER, Files.writeString(folder.resolve(TOKENIZER), session.tokenizer().json()));
+      files.put(ModelCard.FILE, Files.writeString(folder.resolve(ModelCard.FILE), modelCard));
+      return files;
+    } catch (IOException e) {
+      throw new StorageUnreachable(folder + ": could not be written: " + e.getMessage(), e);
+    }
+  }
+}
