@@ -9,7 +9,9 @@ import dev.finetune.api.spec.FineTuneJobFile;
 import dev.finetune.api.spec.FineTuneJobSpec;
 import dev.finetune.trainer.engine.Engine;
 import dev.finetune.trainer.failure.Fenced;
+import dev.finetune.trainer.failure.InvalidConfiguration;
 import dev.finetune.trainer.failure.OutOfMemory;
+import dev.finetune.trainer.failure.StorageUnreachable;
 import dev.finetune.trainer.plan.MemoryLimit;
 import dev.finetune.trainer.plan.MemoryPlan;
 import dev.finetune.trainer.plan.PlanTable;
@@ -28,6 +30,8 @@ import dev.finetune.trainer.storage.ObjectStore;
 import dev.finetune.trainer.storage.StorageSettings;
 import java.nio.file.Path;
 import java.time.Clock;
+import java.time.Duration;
+import java.time.Instant;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
@@ -44,6 +48,9 @@ import org.jspecify.annotations.Nullable;
  * </ol>
  */
 final class FineTuneRecipe {
+  private static final Duration LONGEST_CLEANING = Duration.ofSeconds(5);
+  private static final Duration OLD_UPLOAD = Duration.ofDays(1);
+
   private final FineTuneJobFile job;
   private final Options options;
   private final Environment environment;
@@ -108,8 +115,24 @@ final class FineTuneRecipe {
           console.say("The run was delivered at %s: %s", delivery.time(), adapter);
           yield ExitCode.DONE;
         }
-        case Claim.Claimed(Run run) -> attempt(run, settings);
+        case Claim.Claimed(Run run) -> {
+          abandonUploads(store, folder);
+          yield attempt(run, settings);
+        }
       };
+    }
+  }
+
+  /** Frees the room that killed attempts hold; a store that does not let us loses no run. */
+  private void abandonUploads(ObjectStore store, String folder) {
+    try {
+      int count =
+          store.impatient(LONGEST_CLEANING).abandonUploads(folder, Instant.now().minus(OLD_UPLOAD));
+      if (count > 0) {
+        console.say("Gave up %d uploads that an earlier attempt did not finish", count);
+      }
+    } catch (StorageUnreachable | InvalidConfiguration e) {
+      console.say("note: unfinished uploads, if any, stay: %s", Failures.of(e).message());
     }
   }
 

@@ -20,6 +20,7 @@ import picocli.CommandLine.Spec;
     subcommands = {
       RunCommand.class,
       PlanCommand.class,
+      DoctorCommand.class,
       GenerateCommand.class,
       EvaluateCommand.class
     },

@@ -14,6 +14,7 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import software.amazon.awssdk.core.exception.SdkException;
+import software.amazon.awssdk.core.sync.RequestBody;
 import software.amazon.awssdk.services.s3.S3Client;
 import software.amazon.awssdk.services.s3.model.CompletedPart;
 
@@ -198,6 +199,29 @@ final class MultipartUpload {
       }
     }
     return count;
+  }
+
+  /** Begins an upload, sends a part of a few bytes and gives it up. */
+  void rehearse(String what, String key) {
+    S3Client client = requests.client();
+    String bucket = requests.bucket();
+    requests.ask(
+        Granted.Action.WRITE,
+        what,
+        activity -> {
+          String upload = client.createMultipartUpload(c -> c.bucket(bucket).key(key)).uploadId();
+          try {
+            String etag =
+                client
+                    .uploadPart(
+                        p -> p.bucket(bucket).key(key).uploadId(upload).partNumber(1),
+                        RequestBody.fromString("part"))
+                    .eTag();
+            return S3Requests.etag(what, etag);
+          } finally {
+            client.abortMultipartUpload(a -> a.bucket(bucket).key(key).uploadId(upload));
+          }
+        });
   }
 
   private void abort(Job job, RuntimeException cause) {

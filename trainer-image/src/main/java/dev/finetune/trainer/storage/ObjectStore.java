@@ -112,4 +112,23 @@ public interface ObjectStore extends AutoCloseable {
   default int abandonUploads(String folder, Instant startedBefore) {
     return 0;
   }
+
+  /**
+   * Begins an upload in parts, sends one part and gives the upload up, to find out whether the
+   * store can.
+   *
+   * @param key key of the object that does not come to be
+   * @return whether the store takes large files in parts; one that writes files does not need to
+   */
+  default boolean rehearseParts(String key) {
+    return false;
+  }
+
+  /**
+   * Returns by how much the clock of this machine is ahead of the store's, to a second or two;
+   * empty if the store has no clock of its own.
+   */
+  default Optional<Duration> clockDifference() {
+    return Optional.empty();
+  }
 }

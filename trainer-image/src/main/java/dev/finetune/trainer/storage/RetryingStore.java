@@ -79,6 +79,16 @@ final class RetryingStore implements ObjectStore {
   }
 
   @Override
+  public boolean rehearseParts(String key) {
+    return retry.call("write in parts " + location(key), () -> store.rehearseParts(key));
+  }
+
+  @Override
+  public Optional<Duration> clockDifference() {
+    return retry.call("list " + location(""), store::clockDifference);
+  }
+
+  @Override
   public String location(String key) {
     return store.location(key);
   }

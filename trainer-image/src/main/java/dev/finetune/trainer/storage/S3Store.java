@@ -151,6 +151,25 @@ public final class S3Store implements ObjectStore {
   }
 
   @Override
+  public boolean rehearseParts(String key) {
+    multipart().rehearse("write in parts " + location(key), fullKey(key));
+    return true;
+  }
+
+  @Override
+  public Optional<Duration> clockDifference() {
+    return requests.ask(
+        Granted.Action.LIST,
+        "list " + location(""),
+        activity ->
+            client
+                .listObjectsV2(list -> list.bucket(bucket).prefix(prefix).maxKeys(1))
+                .sdkHttpResponse()
+                .firstMatchingHeader("Date")
+                .flatMap(date -> S3Failures.clockDifference(date, Instant.now())));
+  }
+
+  @Override
   public ConditionalWrite putIfAbsent(String key, byte[] content) {
     return conditional(key, request(key).ifNoneMatch("*").build(), content);
   }
