@@ -34,6 +34,13 @@ public interface OperatorConfig {
     @WithDefault("PT120S")
     Duration terminationGracePeriod();
 
+    /**
+     * Returns the longest time to save that is given because a trainer was measured to need it; a
+     * longer {@link #terminationGracePeriod} holds all the same.
+     */
+    @WithDefault("PT10M")
+    Duration maxTerminationGracePeriod();
+
     /** Returns how long a trainer stays on a node that is unreachable or not ready. */
     @WithDefault("PT60S")
     Duration unreachableToleration();

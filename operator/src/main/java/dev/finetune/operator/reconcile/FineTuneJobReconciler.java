@@ -10,6 +10,7 @@ import dev.finetune.operator.dependent.JobActions;
 import dev.finetune.operator.dependent.KueueWorkload;
 import dev.finetune.operator.dependent.KueueWorkloads;
 import dev.finetune.operator.dependent.StatusWriter;
+import dev.finetune.operator.desired.AttemptSettings;
 import dev.finetune.operator.desired.Labels;
 import dev.finetune.operator.progress.RunReader;
 import dev.finetune.operator.status.Conditions;
@@ -66,6 +67,7 @@ public class FineTuneJobReconciler implements Reconciler<FineTuneJob> {
   private final StatusWriter writer;
   private final StatusFactory statuses;
   private final ProgressFactory progress;
+  private final OperatorConfig.Trainer trainer;
   private final Duration interval;
 
   /** Creates a reconciler; the caller closes client and reader. */
@@ -78,6 +80,7 @@ public class FineTuneJobReconciler implements Reconciler<FineTuneJob> {
     this.writer = new StatusWriter(client);
     this.statuses = new StatusFactory(clock);
     this.progress = new ProgressFactory(clock, config.polling().progressWriteInterval());
+    this.trainer = config.trainer();
     this.interval = config.polling().idleInterval();
   }
 
@@ -160,7 +163,9 @@ public class FineTuneJobReconciler implements Reconciler<FineTuneJob> {
   }
 
   private Outcome create(Observation observation, int number, Situation situation) {
-    return switch (actions.create(observation.job(), number)) {
+    AttemptSettings attempt =
+        AttemptPolicy.next(observation, AttemptLedger.of(observation), trainer);
+    return switch (actions.create(observation.job(), number, attempt)) {
       case CreateResult.Made(Job made) ->
           new Outcome(observation.with(made), Optional.of(situation), Optional.of(interval));
       case CreateResult.Outdated() -> new Outcome(observation, Optional.empty(), Optional.of(SOON));

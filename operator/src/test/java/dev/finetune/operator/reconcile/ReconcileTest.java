@@ -14,6 +14,7 @@ import dev.finetune.operator.FineTuneJobs;
 import dev.finetune.operator.Settings;
 import dev.finetune.operator.api.FineTuneJob;
 import dev.finetune.operator.dependent.StatusWriter;
+import dev.finetune.operator.desired.AttemptSettings;
 import dev.finetune.operator.desired.Labels;
 import dev.finetune.operator.desired.TrainerJob;
 import dev.finetune.operator.progress.RunReading;
@@ -471,7 +472,12 @@ class ReconcileTest {
   @Test
   void waitsWhileSomethingElseHasTheNameOfItsJob() {
     Job stranger =
-        new JobBuilder(TrainerJob.of(FineTuneJobs.minimal(), 1, Settings.defaults().trainer()))
+        new JobBuilder(
+                TrainerJob.of(
+                    FineTuneJobs.minimal(),
+                    1,
+                    AttemptSettings.first(Settings.defaults().trainer()),
+                    Settings.defaults().trainer()))
             .editMetadata()
             .withOwnerReferences(List.of())
             .endMetadata()
