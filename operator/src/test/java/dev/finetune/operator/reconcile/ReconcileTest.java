@@ -9,6 +9,7 @@ import dev.finetune.api.status.ConditionType;
 import dev.finetune.api.status.FineTuneJobStatus;
 import dev.finetune.api.status.Phase;
 import dev.finetune.embedded.apiserver.EmbeddedApiServer;
+import dev.finetune.operator.FakeRunChanges;
 import dev.finetune.operator.FakeRunReader;
 import dev.finetune.operator.FineTuneJobs;
 import dev.finetune.operator.Settings;
@@ -120,6 +121,7 @@ class ReconcileTest {
     return new FineTuneJobReconciler(
         operatorClient,
         run,
+        new FakeRunChanges(),
         Settings.with(
             Map.of(
                 "polling.interval", "PT0.1S",
@@ -635,6 +637,9 @@ class ReconcileTest {
             (_, method, _) -> {
               if (method.getName().equals("getSecondaryResources")) {
                 return Set.of();
+              }
+              if (method.getName().equals("isPrimaryResourceDeleted")) {
+                return false;
               }
               throw new UnsupportedOperationException(method.getName());
             });
