@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.finetune.operator.api.FineTuneJob;
 import dev.finetune.operator.config.OperatorConfig;
+import dev.finetune.operator.progress.S3RunChanges;
 import dev.finetune.operator.progress.S3RunReader;
 import dev.finetune.operator.reconcile.FineTuneJobReconciler;
 import io.fabric8.crdv2.generator.CRDGenerator;
@@ -31,6 +32,7 @@ class DemoTest {
   private final ByteArrayOutputStream printed = new ByteArrayOutputStream();
   private LocalStack stack;
   private S3RunReader reader;
+  private S3RunChanges changes;
   private Operator operator;
   private Path launcher;
 
@@ -56,7 +58,9 @@ class DemoTest {
                     .withKubernetesClient(stack.client())
                     .checkingCRDAndValidateLocalModel(false)
                     .withCloseClientOnStop(false));
-    operator.register(new FineTuneJobReconciler(stack.client(), reader, config, Clock.systemUTC()));
+    changes = new S3RunChanges(stack.client(), config.storage(), Clock.systemUTC());
+    operator.register(
+        new FineTuneJobReconciler(stack.client(), reader, changes, config, Clock.systemUTC()));
     operator.start();
   }
 
@@ -64,6 +68,7 @@ class DemoTest {
   void stop() {
     operator.stop();
     reader.close();
+    changes.close();
     stack.close();
     System.clearProperty(ENDPOINT);
   }

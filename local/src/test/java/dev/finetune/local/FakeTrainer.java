@@ -15,9 +15,13 @@ import java.net.URI;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.HexFormat;
 import java.util.List;
+import java.util.Map;
 import java.util.UUID;
 import software.amazon.awssdk.core.sync.RequestBody;
 import software.amazon.awssdk.http.apache.ApacheHttpClient;
@@ -33,6 +37,7 @@ public final class FakeTrainer {
   private final S3Client s3;
   private final String bucket;
   private final String folder;
+  private final String specHash;
   private final int steps;
 
   private FakeTrainer(JsonNode job) throws IOException {
@@ -40,6 +45,7 @@ public final class FakeTrainer {
         RunJson.read(
             job.path("spec").toString().getBytes(StandardCharsets.UTF_8), FineTuneJobSpec.class);
     URI uri = URI.create(spec.storage().uri());
+    specHash = SpecHash.of(spec);
     bucket = uri.getHost();
     folder =
         uri.getPath().substring(1)
@@ -47,7 +53,7 @@ public final class FakeTrainer {
             + StorageLayout.runFolder(
                 System.getenv("FINETUNE_NAMESPACE"),
                 job.path("metadata").path("name").asText(),
-                SpecHash.of(spec));
+                specHash);
     steps = spec.training().maxSteps();
     s3 =
         S3Client.builder()
@@ -99,14 +105,11 @@ public final class FakeTrainer {
         Thread.sleep(120_000);
       }
     }
-    s3.putObject(
-        put -> put.bucket(bucket).key(folder + StorageLayout.adapterFolder(attempt) + "weights"),
-        RequestBody.fromString("step " + steps));
     Delivery delivery =
         new Delivery(
             attempt,
             StorageLayout.adapterFolder(attempt),
-            "0".repeat(64),
+            adapter(StorageLayout.adapterFolder(attempt)),
             steps,
             1.0,
             2.5,
@@ -114,6 +117,24 @@ public final class FakeTrainer {
             Instant.now());
     report(attempt, Progress.State.DONE, steps, steps, from);
     write(StorageLayout.HEAD, head(attempt, checkpoints, delivery));
+  }
+
+  /** Writes the adapter; returns the SHA-256 of its manifest. */
+  private String adapter(String name) throws NoSuchAlgorithmException {
+    byte[] weights = ("step " + steps).getBytes(StandardCharsets.UTF_8);
+    byte[] manifest =
+        RunJson.write(
+            Map.of(
+                "files",
+                Map.of("weights", Map.of("bytes", weights.length, "sha256", sha256(weights)))));
+    write(StorageLayout.RUN, Map.of("specHash", specHash));
+    write(name + "weights", weights);
+    write(name + StorageLayout.MANIFEST, manifest);
+    return sha256(manifest);
+  }
+
+  private static String sha256(byte[] bytes) throws NoSuchAlgorithmException {
+    return HexFormat.of().formatHex(MessageDigest.getInstance("SHA-256").digest(bytes));
   }
 
   private static Head head(int attempt, List<CheckpointEntry> checkpoints, Delivery delivery) {
@@ -160,8 +181,10 @@ public final class FakeTrainer {
   }
 
   private void write(String name, Object document) {
-    s3.putObject(
-        put -> put.bucket(bucket).key(folder + name),
-        RequestBody.fromBytes(RunJson.write(document)));
+    write(name, RunJson.write(document));
+  }
+
+  private void write(String name, byte[] bytes) {
+    s3.putObject(put -> put.bucket(bucket).key(folder + name), RequestBody.fromBytes(bytes));
   }
 }

@@ -4,6 +4,7 @@ import dev.finetune.api.spec.Adapter;
 import dev.finetune.api.spec.BaseModel;
 import dev.finetune.api.spec.CheckpointPolicy;
 import dev.finetune.api.spec.Dataset;
+import dev.finetune.api.spec.DeletionPolicy;
 import dev.finetune.api.spec.FineTuneJobSpec;
 import dev.finetune.api.spec.SecretReference;
 import dev.finetune.api.spec.Storage;
@@ -68,6 +69,40 @@ public final class FineTuneJobs {
             ttlSeconds,
             null));
     return job;
+  }
+
+  /** Returns a job whose run is deleted as a policy says. */
+  public static FineTuneJob with(DeletionPolicy policy) {
+    FineTuneJob job = minimal();
+    job.setSpec(with(job.getSpec(), job.getSpec().storage(), policy));
+    return job;
+  }
+
+  /** Returns a job whose run lies in a storage, and is deleted as a policy says. */
+  public static FineTuneJob with(Storage storage, DeletionPolicy policy) {
+    FineTuneJob job = minimal();
+    job.setSpec(with(job.getSpec(), storage, policy));
+    return job;
+  }
+
+  private static FineTuneJobSpec with(
+      FineTuneJobSpec spec, Storage storage, DeletionPolicy policy) {
+    return new FineTuneJobSpec(
+        spec.task(),
+        spec.model(),
+        spec.dataset(),
+        spec.adapter(),
+        spec.quantization(),
+        spec.training(),
+        spec.checkpoint(),
+        storage,
+        spec.resources(),
+        spec.pod(),
+        spec.cache(),
+        spec.suspend(),
+        spec.runId(),
+        spec.ttlSecondsAfterFinished(),
+        policy);
   }
 
   /** Gives a job a status that lists attempts. */

@@ -48,6 +48,8 @@ public enum Reason {
   Fenced,
   /** The object storage could not be reached: exit 77. */
   StorageUnreachable,
+  /** An object of the run in storage is missing, cut or changed. */
+  RunBroken,
   /** The Job was deleted while it ran. */
   Deleted,
   /** The trainer crashed. */

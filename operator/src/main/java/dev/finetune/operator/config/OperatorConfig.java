@@ -18,7 +18,7 @@ public interface OperatorConfig {
   /** Returns when a failed attempt is followed by another. */
   Retry retry();
 
-  /** Returns what of object storage the operator itself may read. */
+  /** Returns what of object storage the operator itself may read and change. */
   Storage storage();
 
   /** What every trainer pod has in common. */
@@ -33,6 +33,13 @@ public interface OperatorConfig {
     /** Returns how long a trainer may take to save its state after it was asked to stop. */
     @WithDefault("PT120S")
     Duration terminationGracePeriod();
+
+    /**
+     * Returns the longest time to save that is given because a trainer was measured to need it; a
+     * longer {@link #terminationGracePeriod} holds all the same.
+     */
+    @WithDefault("PT10M")
+    Duration maxTerminationGracePeriod();
 
     /** Returns how long a trainer stays on a node that is unreachable or not ready. */
     @WithDefault("PT60S")
@@ -83,7 +90,7 @@ public interface OperatorConfig {
     Duration fencedPatience();
   }
 
-  /** What of object storage the operator itself may read. */
+  /** What of object storage the operator itself may read and change. */
   interface Storage {
     /** Returns the endpoints that may be called, such as {@code https://host:9000}; any if none. */
     Optional<List<String>> allowedEndpoints();
@@ -101,6 +108,17 @@ public interface OperatorConfig {
     /** Returns the size above which an object is not read. */
     @WithDefault("262144")
     int maximumObjectBytes();
+
+    /** Returns how many objects are deleted at most before other jobs have their turn. */
+    @WithDefault("250")
+    int maximumDeletions();
+
+    /**
+     * Returns how long a job that is deleted with its run waits for its trainer and its storage,
+     * before it goes and the run stays.
+     */
+    @WithDefault("PT10M")
+    Duration deletionDeadline();
 
     /** Returns how long a connection may take. */
     @WithDefault("PT2S")

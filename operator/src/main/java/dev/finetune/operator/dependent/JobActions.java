@@ -4,6 +4,7 @@ import dev.finetune.api.status.AttemptStatus;
 import dev.finetune.api.status.FineTuneJobStatus;
 import dev.finetune.operator.api.FineTuneJob;
 import dev.finetune.operator.config.OperatorConfig;
+import dev.finetune.operator.desired.AttemptSettings;
 import dev.finetune.operator.desired.InvalidPodSettings;
 import dev.finetune.operator.desired.JobConfigMap;
 import dev.finetune.operator.desired.Labels;
@@ -36,7 +37,7 @@ public final class JobActions {
    * Makes the ConfigMap and the Job with a number, if the FineTuneJob is still as the decision
    * found it: a cache may be behind, and a second Job would be a second trainer.
    */
-  public CreateResult create(FineTuneJob seen, int number) {
+  public CreateResult create(FineTuneJob seen, int number, AttemptSettings attempt) {
     FineTuneJob job =
         client
             .resources(FineTuneJob.class)
@@ -51,7 +52,7 @@ public final class JobActions {
       if (!isOurs(configMap, job)) {
         return inTheWay(configMap);
       }
-      Job made = createOrGet(TrainerJob.of(job, number, config.trainer()));
+      Job made = createOrGet(TrainerJob.of(job, number, attempt, config.trainer()));
       return isOurs(made, job) ? new CreateResult.Made(made) : inTheWay(made);
     } catch (InvalidPodSettings e) {
       return new CreateResult.Rejected(String.valueOf(e.getMessage()));

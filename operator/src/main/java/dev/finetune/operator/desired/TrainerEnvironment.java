@@ -18,9 +18,12 @@ import org.jspecify.annotations.Nullable;
 
 /** Environment variables of the trainer: the operator's, which win, and then the user's. */
 final class TrainerEnvironment {
+  /** By what the trainer divides the token budget of the run; 1 if it is not there. */
+  static final String TOKEN_BUDGET_DIVISOR = "FINETUNE_TOKEN_BUDGET_DIVISOR";
+
   private TrainerEnvironment() {}
 
-  static List<EnvVar> of(FineTuneJob job) {
+  static List<EnvVar> of(FineTuneJob job, AttemptSettings attempt) {
     FineTuneJobSpec spec = job.getSpec();
     List<EnvVar> variables = new ArrayList<>();
     variables.add(variable("FINETUNE_OWNER", job.getMetadata().getUid()));
@@ -35,6 +38,9 @@ final class TrainerEnvironment {
           variable(
               "AWS_CA_BUNDLE",
               TrainerVolumes.CA_BUNDLE + "/" + spec.storage().caBundleRef().key()));
+    }
+    if (attempt.tokenBudgetDivisor() > 1) {
+      variables.add(variable(TOKEN_BUDGET_DIVISOR, Integer.toString(attempt.tokenBudgetDivisor())));
     }
     addUserVariables(variables, spec);
     return variables;

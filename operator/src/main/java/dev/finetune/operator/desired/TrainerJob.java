@@ -3,6 +3,7 @@ package dev.finetune.operator.desired;
 import dev.finetune.api.run.ExitCode;
 import dev.finetune.operator.api.FineTuneJob;
 import dev.finetune.operator.config.OperatorConfig;
+import io.fabric8.kubernetes.api.model.EnvVar;
 import io.fabric8.kubernetes.api.model.batch.v1.Job;
 import io.fabric8.kubernetes.api.model.batch.v1.JobBuilder;
 import io.fabric8.kubernetes.api.model.batch.v1.PodFailurePolicy;
@@ -26,7 +27,8 @@ public final class TrainerJob {
    *
    * @throws InvalidPodSettings if resources or affinity of the spec are not what Kubernetes takes
    */
-  public static Job of(FineTuneJob job, int number, OperatorConfig.Trainer config) {
+  public static Job of(
+      FineTuneJob job, int number, AttemptSettings attempt, OperatorConfig.Trainer config) {
     Map<String, String> labels = new LinkedHashMap<>(Labels.kueue(job));
     labels.putAll(Labels.of(job, number));
     return new JobBuilder()
@@ -43,9 +45,21 @@ public final class TrainerJob {
         .withBackoffLimit(0)
         .withPodReplacementPolicy("Failed")
         .withPodFailurePolicy(podFailurePolicy())
-        .withTemplate(TrainerPod.of(job, number, config))
+        .withTemplate(TrainerPod.of(job, number, attempt, config))
         .endSpec()
         .build();
+  }
+
+  /** Returns by what the trainer of a Job divides the token budget of the run. */
+  public static int tokenBudgetDivisor(Job job) {
+    return job.getSpec().getTemplate().getSpec().getContainers().stream()
+        .flatMap(container -> container.getEnv().stream())
+        .filter(variable -> TrainerEnvironment.TOKEN_BUDGET_DIVISOR.equals(variable.getName()))
+        .map(EnvVar::getValue)
+        .filter(value -> value != null && value.matches("[248]"))
+        .findFirst()
+        .map(Integer::parseInt)
+        .orElse(1);
   }
 
   private static PodFailurePolicy podFailurePolicy() {

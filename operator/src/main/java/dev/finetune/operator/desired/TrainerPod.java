@@ -36,7 +36,8 @@ final class TrainerPod {
 
   private TrainerPod() {}
 
-  static PodTemplateSpec of(FineTuneJob job, int number, OperatorConfig.Trainer config) {
+  static PodTemplateSpec of(
+      FineTuneJob job, int number, AttemptSettings attempt, OperatorConfig.Trainer config) {
     PodSettings pod = job.getSpec().pod() == null ? NOTHING_SET : job.getSpec().pod();
     Map<String, String> labels = new LinkedHashMap<>(orEmpty(pod.labels()));
     labels.putAll(Labels.of(job, number));
@@ -45,19 +46,23 @@ final class TrainerPod {
         .withLabels(labels)
         .withAnnotations(pod.annotations())
         .endMetadata()
-        .withSpec(spec(job, Labels.jobName(job, number), pod, config))
+        .withSpec(spec(job, Labels.jobName(job, number), pod, attempt, config))
         .build();
   }
 
   private static PodSpec spec(
-      FineTuneJob job, String configMap, PodSettings pod, OperatorConfig.Trainer config) {
+      FineTuneJob job,
+      String configMap,
+      PodSettings pod,
+      AttemptSettings attempt,
+      OperatorConfig.Trainer config) {
     TrainerVolumes volumes = TrainerVolumes.of(job.getSpec(), configMap, config);
     return new PodSpecBuilder()
         .withRestartPolicy("Never")
         .withServiceAccountName(pod.serviceAccountName())
         .withAutomountServiceAccountToken(false)
         .withEnableServiceLinks(false)
-        .withTerminationGracePeriodSeconds(config.terminationGracePeriod().toSeconds())
+        .withTerminationGracePeriodSeconds(attempt.gracePeriod().toSeconds())
         .withPriorityClassName(pod.priorityClassName())
         .withRuntimeClassName(pod.runtimeClassName())
         .withNodeSelector(pod.nodeSelector())
@@ -74,19 +79,22 @@ final class TrainerPod {
         .withType("RuntimeDefault")
         .endSeccompProfile()
         .endSecurityContext()
-        .withContainers(container(job, volumes, config))
+        .withContainers(container(job, volumes, attempt, config))
         .withVolumes(volumes.volumes())
         .build();
   }
 
   private static Container container(
-      FineTuneJob job, TrainerVolumes volumes, OperatorConfig.Trainer config) {
+      FineTuneJob job,
+      TrainerVolumes volumes,
+      AttemptSettings attempt,
+      OperatorConfig.Trainer config) {
     return new ContainerBuilder()
         .withName(TrainerJob.CONTAINER)
         .withImage(config.image())
         .withImagePullPolicy(config.imagePullPolicy())
         .withArgs("run", "--job", TrainerVolumes.CONFIGURATION + "/" + JobConfigMap.KEY)
-        .withEnv(TrainerEnvironment.of(job))
+        .withEnv(TrainerEnvironment.of(job, attempt))
         .withResources(resources(job.getSpec()))
         .withVolumeMounts(volumes.mounts())
         .withTerminationMessagePolicy("FallbackToLogsOnError")
@@ -115,19 +123,7 @@ final class TrainerPod {
     Map<String, Quantity> quantities = new LinkedHashMap<>();
     orEmpty(amounts)
         .forEach(
-            (name, amount) -> {
-              try {
-                quantities.put(name, Quantity.parse(amount.amount()));
-              } catch (IllegalArgumentException e) {
-                throw new InvalidPodSettings(
-                    path
-                        + "["
-                        + name
-                        + "]: must be an amount such as 500m or 16Gi, was "
-                        + amount.amount(),
-                    e);
-              }
-            });
+            (name, amount) -> quantities.put(name, Amounts.of(path + "[" + name + "]", amount)));
     return quantities;
   }
 

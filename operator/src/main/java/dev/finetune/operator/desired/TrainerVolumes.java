@@ -1,5 +1,6 @@
 package dev.finetune.operator.desired;
 
+import dev.finetune.api.spec.Cache;
 import dev.finetune.api.spec.ConfigMapKeyReference;
 import dev.finetune.api.spec.FineTuneJobSpec;
 import dev.finetune.operator.config.OperatorConfig;
@@ -29,9 +30,9 @@ record TrainerVolumes(List<Volume> volumes, List<VolumeMount> mounts) {
   static TrainerVolumes of(FineTuneJobSpec spec, String configMap, OperatorConfig.Trainer config) {
     TrainerVolumes all = new TrainerVolumes(new ArrayList<>(), new ArrayList<>());
     all.addConfigMap("config", configMap, null, CONFIGURATION);
-    all.addEmptyDir("work", WORK, config.workSizeLimit());
-    all.addEmptyDir("cache", CACHE, config.cacheSizeLimit());
-    all.addEmptyDir("tmp", TEMPORARY, config.temporarySizeLimit());
+    all.addEmptyDir("work", WORK, config.workSizeLimit().map(Quantity::new));
+    all.addCache(spec.cache(), config);
+    all.addEmptyDir("tmp", TEMPORARY, config.temporarySizeLimit().map(Quantity::new));
     int index = 0;
     for (String claim : claims(spec)) {
       all.addClaim("pvc-" + index++, claim);
@@ -69,12 +70,31 @@ record TrainerVolumes(List<Volume> volumes, List<VolumeMount> mounts) {
     mount(volume, path, true);
   }
 
-  private void addEmptyDir(String volume, String path, Optional<String> sizeLimit) {
+  /** Adds the cache: a claim that the pod writes to, or a folder that lives as long as the pod. */
+  private void addCache(@Nullable Cache cache, OperatorConfig.Trainer config) {
+    if (cache != null && cache.claimName() != null) {
+      volumes.add(
+          new VolumeBuilder()
+              .withName("cache")
+              .withNewPersistentVolumeClaim(cache.claimName(), null)
+              .build());
+      mount("cache", CACHE, false);
+      return;
+    }
+    Optional<Quantity> asked =
+        Optional.ofNullable(cache)
+            .map(Cache::emptyDir)
+            .map(Cache.EmptyDirectory::sizeLimit)
+            .map(limit -> Amounts.of("spec.cache.emptyDir.sizeLimit", limit));
+    addEmptyDir("cache", CACHE, asked.or(() -> config.cacheSizeLimit().map(Quantity::new)));
+  }
+
+  private void addEmptyDir(String volume, String path, Optional<Quantity> sizeLimit) {
     volumes.add(
         new VolumeBuilder()
             .withName(volume)
             .withNewEmptyDir()
-            .withSizeLimit(sizeLimit.map(Quantity::new).orElse(null))
+            .withSizeLimit(sizeLimit.orElse(null))
             .endEmptyDir()
             .build());
     mount(volume, path, false);

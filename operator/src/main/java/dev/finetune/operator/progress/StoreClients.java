@@ -110,14 +110,15 @@ final class StoreClients implements AutoCloseable {
         store.setCertificateEntry("ca-" + index++, certificate);
       }
       if (index == 0) {
-        throw new NotReadable("spec.storage.caBundleRef: must hold a PEM certificate, holds none");
+        throw NotReadable.forNow(
+            "spec.storage.caBundleRef: must hold a PEM certificate, holds none");
       }
       TrustManagerFactory factory =
           TrustManagerFactory.getInstance(TrustManagerFactory.getDefaultAlgorithm());
       factory.init(store);
       return factory.getTrustManagers();
     } catch (GeneralSecurityException | IOException e) {
-      throw new NotReadable(
+      throw NotReadable.forNow(
           "spec.storage.caBundleRef: must hold PEM certificates: " + e.getMessage());
     }
   }

@@ -31,13 +31,13 @@ final class StoreSecrets {
   AwsCredentials credentials(String namespace, Storage storage) throws NotReadable {
     SecretReference reference = storage.secretRef();
     if (reference == null) {
-      throw new NotReadable(
+      throw NotReadable.byItsSpec(
           "spec.storage.secretRef: absent, so the operator cannot read the run; it never uses an"
               + " identity of its own");
     }
     Secret secret = client.secrets().inNamespace(namespace).withName(reference.name()).get();
     if (secret == null) {
-      throw new NotReadable(
+      throw NotReadable.forNow(
           "spec.storage.secretRef: there is no Secret " + namespace + "/" + reference.name());
     }
     String id = required(secret, "AWS_ACCESS_KEY_ID");
@@ -65,7 +65,7 @@ final class StoreSecrets {
             ? null
             : configMap.getData().get(reference.key());
     if (pem == null) {
-      throw new NotReadable(
+      throw NotReadable.forNow(
           "spec.storage.caBundleRef: there is no key "
               + reference.key()
               + " in a ConfigMap "
@@ -80,7 +80,7 @@ final class StoreSecrets {
     return find(secret, key)
         .orElseThrow(
             () ->
-                new NotReadable(
+                NotReadable.forNow(
                     "spec.storage.secretRef: Secret "
                         + secret.getMetadata().getName()
                         + " lacks the key "

@@ -1,4 +1,4 @@
-/** What a run says about itself in object storage, read with bounds and without trust. */
+/** Runs in object storage: read with bounds and without trust, changed by compare-and-set. */
 @NullMarked
 package dev.finetune.operator.progress;
 

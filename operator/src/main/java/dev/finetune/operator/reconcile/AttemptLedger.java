@@ -103,7 +103,7 @@ final class AttemptLedger {
                   0,
                   "the trainer ended with exit 0, but head.json lists no adapter");
       case NOT_READABLE -> end(attempt, observation, ended, AttemptEnd.DELIVERED, 0, "");
-      case UNREACHABLE ->
+      case UNREACHABLE, BROKEN ->
           delivered ? end(attempt, observation, ended, AttemptEnd.DELIVERED, 0, "") : attempt;
     };
   }

@@ -3,6 +3,7 @@ package dev.finetune.operator.reconcile;
 import dev.finetune.api.status.AttemptStatus;
 import dev.finetune.api.status.Reason;
 import dev.finetune.operator.config.OperatorConfig;
+import dev.finetune.operator.progress.RunReading;
 import dev.finetune.operator.status.Conditions;
 import dev.finetune.operator.status.Situation;
 import io.fabric8.kubernetes.api.model.batch.v1.Job;
@@ -61,8 +62,19 @@ final class DecisionMaker {
         : decision;
   }
 
-  /** Replaces a decision that leads to a new Job while the user asks for suspension. */
+  /**
+   * Replaces a decision that leads to a new Job while the user asks for suspension, or while the
+   * run is broken: a trainer could only fail on what a person may repair.
+   */
   private Decision heldBack(Observation observation, Decision decision) {
+    boolean broken = observation.run().access() == RunReading.Access.BROKEN;
+    if (broken && decision instanceof Decision.CreateJob) {
+      return new Decision.Wait(
+          new Situation.Pending(
+              Reason.RunBroken,
+              "no attempt begins before the run is repaired: " + observation.run().message()),
+          polling.idleInterval());
+    }
     if (!observation.job().getSpec().suspend()) {
       return decision;
     }
@@ -97,9 +109,10 @@ final class DecisionMaker {
   }
 
   private static Situation awaited(Observation observation, JobState state) {
+    boolean broken = observation.run().access() == RunReading.Access.BROKEN;
     return state.succeeded()
         ? new Situation.Running(
-            Reason.StorageUnreachable,
+            broken ? Reason.RunBroken : Reason.StorageUnreachable,
             "the trainer is done; its delivery cannot be read yet: " + observation.run().message())
         : new Situation.Running(Reason.Training, "the trainer ended; its last words are awaited");
   }

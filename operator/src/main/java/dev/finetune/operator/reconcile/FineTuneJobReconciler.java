@@ -10,7 +10,9 @@ import dev.finetune.operator.dependent.JobActions;
 import dev.finetune.operator.dependent.KueueWorkload;
 import dev.finetune.operator.dependent.KueueWorkloads;
 import dev.finetune.operator.dependent.StatusWriter;
+import dev.finetune.operator.desired.AttemptSettings;
 import dev.finetune.operator.desired.Labels;
+import dev.finetune.operator.progress.RunChanges;
 import dev.finetune.operator.progress.RunReader;
 import dev.finetune.operator.status.Conditions;
 import dev.finetune.operator.status.History;
@@ -36,15 +38,19 @@ import io.javaoperatorsdk.operator.processing.event.source.informer.InformerEven
 import io.javaoperatorsdk.operator.processing.retry.GradualRetry;
 import java.time.Clock;
 import java.time.Duration;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.stream.Stream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /** Brings a FineTuneJob to its end: observe, decide, act, and say how it stands. */
-@ControllerConfiguration(name = "finetunejob")
+// On all events, because a reconciler that is no Cleaner sees no job that is being deleted, and
+// one that is a Cleaner puts a finalizer on every job.
+@ControllerConfiguration(name = "finetunejob", triggerReconcilerOnAllEvents = true)
 @GradualRetry(
     maxAttempts = FineTuneJobReconciler.FOR_EVER,
     initialInterval = 2_000,
@@ -66,11 +72,17 @@ public class FineTuneJobReconciler implements Reconciler<FineTuneJob> {
   private final StatusWriter writer;
   private final StatusFactory statuses;
   private final ProgressFactory progress;
+  private final StorageDuties storage;
+  private final OperatorConfig.Trainer trainer;
   private final Duration interval;
 
-  /** Creates a reconciler; the caller closes client and reader. */
+  /** Creates a reconciler; the caller closes client, reader and changes. */
   public FineTuneJobReconciler(
-      KubernetesClient client, RunReader reader, OperatorConfig config, Clock clock) {
+      KubernetesClient client,
+      RunReader reader,
+      RunChanges changes,
+      OperatorConfig config,
+      Clock clock) {
     this.observer = new Observer(client, reader, config, clock);
     this.decisions = new DecisionMaker(config);
     this.actions = new JobActions(client, config);
@@ -78,6 +90,8 @@ public class FineTuneJobReconciler implements Reconciler<FineTuneJob> {
     this.writer = new StatusWriter(client);
     this.statuses = new StatusFactory(clock);
     this.progress = new ProgressFactory(clock, config.polling().progressWriteInterval());
+    this.storage = new StorageDuties(client, actions, changes, config, clock);
+    this.trainer = config.trainer();
     this.interval = config.polling().idleInterval();
   }
 
@@ -89,8 +103,13 @@ public class FineTuneJobReconciler implements Reconciler<FineTuneJob> {
 
   @Override
   public UpdateControl<FineTuneJob> reconcile(FineTuneJob job, Context<FineTuneJob> context) {
-    if (job.getMetadata().getDeletionTimestamp() != null) {
+    if (context.isPrimaryResourceDeleted()) {
+      storage.forget(job.getMetadata().getUid());
       return UpdateControl.noUpdate();
+    }
+    Optional<Duration> deletion = storage.settle(job);
+    if (job.getMetadata().getDeletionTimestamp() != null) {
+      return again(deletion);
     }
     Observation observation = observer.observe(job, context);
     Decision decision = decisions.decide(observation, AttemptLedger.of(observation));
@@ -100,16 +119,25 @@ public class FineTuneJobReconciler implements Reconciler<FineTuneJob> {
       // JOSDK may lose a change of the spec that arrives while its status is being written.
       return UpdateControl.<FineTuneJob>noUpdate().reschedule();
     }
-    return outcome
-        .recheck()
+    return again(earlier(outcome.recheck(), storage.attend(observation, outcome.situation())));
+  }
+
+  private static UpdateControl<FineTuneJob> again(Optional<Duration> recheck) {
+    return recheck
         .map(after -> UpdateControl.<FineTuneJob>noUpdate().rescheduleAfter(after))
         .orElseGet(UpdateControl::noUpdate);
+  }
+
+  private static Optional<Duration> earlier(Optional<Duration> a, Optional<Duration> b) {
+    return Stream.of(a, b).flatMap(Optional::stream).min(Comparator.naturalOrder());
   }
 
   @Override
   public ErrorStatusUpdateControl<FineTuneJob> updateErrorStatus(
       FineTuneJob job, Context<FineTuneJob> context, Exception e) {
-    if (Conditions.isTerminal(job) || job.getMetadata().getDeletionTimestamp() != null) {
+    if (Conditions.isTerminal(job)
+        || job.getMetadata().getDeletionTimestamp() != null
+        || context.isPrimaryResourceDeleted()) {
       return ErrorStatusUpdateControl.defaultErrorProcessing();
     }
     boolean persistent =
@@ -160,7 +188,9 @@ public class FineTuneJobReconciler implements Reconciler<FineTuneJob> {
   }
 
   private Outcome create(Observation observation, int number, Situation situation) {
-    return switch (actions.create(observation.job(), number)) {
+    AttemptSettings attempt =
+        AttemptPolicy.next(observation, AttemptLedger.of(observation), trainer);
+    return switch (actions.create(observation.job(), number, attempt)) {
       case CreateResult.Made(Job made) ->
           new Outcome(observation.with(made), Optional.of(situation), Optional.of(interval));
       case CreateResult.Outdated() -> new Outcome(observation, Optional.empty(), Optional.of(SOON));

@@ -1,6 +1,7 @@
 package dev.finetune.operator.reconcile;
 
 import dev.finetune.operator.config.OperatorConfig;
+import dev.finetune.operator.progress.S3RunChanges;
 import dev.finetune.operator.progress.S3RunReader;
 import io.fabric8.kubernetes.client.KubernetesClient;
 import jakarta.enterprise.inject.Disposes;
@@ -24,5 +25,15 @@ public class OperatorBeans {
 
   void close(@Disposes S3RunReader reader) {
     reader.close();
+  }
+
+  @Produces
+  @Singleton
+  S3RunChanges runChanges(KubernetesClient client, OperatorConfig config, Clock clock) {
+    return new S3RunChanges(client, config.storage(), clock);
+  }
+
+  void close(@Disposes S3RunChanges changes) {
+    changes.close();
   }
 }

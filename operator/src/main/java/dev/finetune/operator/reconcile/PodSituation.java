@@ -63,6 +63,10 @@ final class PodSituation {
       return new Situation.Running(
           Reason.Training, "the trainer runs; progress is unknown: " + run.message());
     }
+    if (!run.message().isEmpty()) {
+      return new Situation.Running(
+          Reason.RunBroken, "the trainer runs; progress is unknown: " + run.message());
+    }
     Progress progress = run.progress();
     if (progress == null || isOlder(progress, pod)) {
       return starting();

@@ -31,7 +31,7 @@ public final class ProgressFactory {
       return Optional.of(create(progress, phase));
     }
     ProgressStatus next = create(progress, phase);
-    if (next.equals(withEtaOf(old, next))) {
+    if (next.equals(withoutNews(old, next))) {
       return Optional.empty();
     }
     boolean ended = phase != Phase.Running && phase != Phase.Pending;
@@ -42,7 +42,10 @@ public final class ProgressFactory {
     if (old.attempt() == null || old.attempt() != progress.attempt()) {
       return true;
     }
-    if (old.lastUpdateTime() == null) {
+    boolean answered =
+        progress.checkpointRequest() != null
+            && !progress.checkpointRequest().equals(old.checkpointRequest());
+    if (answered || old.lastUpdateTime() == null) {
       return true;
     }
     try {
@@ -85,8 +88,11 @@ public final class ProgressFactory {
     return seconds == null ? null : Math.toIntExact(Math.round(Math.min(seconds, 1e9)));
   }
 
-  /** Returns the old progress as if its time left had been computed now, which is no news. */
-  private static ProgressStatus withEtaOf(ProgressStatus old, ProgressStatus next) {
+  /**
+   * Returns the old progress as if what grows with the clock had been computed now, which is no
+   * news: the time left and the work at risk.
+   */
+  private static ProgressStatus withoutNews(ProgressStatus old, ProgressStatus next) {
     boolean sameEnd = old.estimatedEnd() != null && old.estimatedEnd().equals(next.estimatedEnd());
     return new ProgressStatus(
         old.step(),
@@ -102,7 +108,7 @@ public final class ProgressFactory {
         old.checkpointStep(),
         old.timeToSaveMillis(),
         old.timeToResumeMillis(),
-        old.workAtRiskSeconds(),
+        next.workAtRiskSeconds() == null ? old.workAtRiskSeconds() : next.workAtRiskSeconds(),
         old.checkpointRequest(),
         old.memoryBytes(),
         old.lastUpdateTime());

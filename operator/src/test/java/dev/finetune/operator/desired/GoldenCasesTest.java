@@ -11,6 +11,7 @@ import io.fabric8.kubernetes.client.utils.KubernetesSerialization;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -50,7 +51,7 @@ class GoldenCasesTest {
   private void check(Path folder) throws IOException {
     FineTuneJob job =
         serialization.unmarshal(Files.readString(folder.resolve(IN)), FineTuneJob.class);
-    compare(folder.resolve(JOB), TrainerJob.of(job, NUMBER, config));
+    compare(folder.resolve(JOB), TrainerJob.of(job, NUMBER, attempt(folder), config));
     ConfigMap configMap = JobConfigMap.of(job, NUMBER);
     compare(folder.resolve(CONFIG_MAP), configMap);
     assertThat(FineTuneJobFile.parse(configMap.getData().get(JobConfigMap.KEY)).spec())
@@ -61,6 +62,13 @@ class GoldenCasesTest {
           .as("files that no test reads")
           .containsExactlyInAnyOrder(IN, JOB, CONFIG_MAP);
     }
+  }
+
+  /** A folder that says so is that of an attempt after two that ran out of memory. */
+  private AttemptSettings attempt(Path folder) {
+    return folder.getFileName().toString().contains("after-out-of-memory")
+        ? new AttemptSettings(Duration.ofSeconds(250), 4)
+        : AttemptSettings.first(config);
   }
 
   private void compare(Path file, Object actual) throws IOException {

@@ -204,18 +204,18 @@ class S3RunReaderTest {
   void readsNothingAboveTheSizeLimit() {
     put(StorageLayout.HEAD, new byte[2000]);
     RunReading reading = read(Map.of("storage.maximum-object-bytes", "1000"));
-    assertThat(reading.access()).isEqualTo(Access.UNREACHABLE);
-    assertThat(reading.message()).contains("must have at most 1000 bytes");
+    assertThat(reading.access()).isEqualTo(Access.BROKEN);
+    assertThat(reading.message()).isEqualTo("head.json: must have at most 1000 bytes, has more");
   }
 
   @Test
   void takesNoNonsenseForAHead() {
     put(StorageLayout.HEAD, "null".getBytes(StandardCharsets.UTF_8));
-    assertThat(read(Map.of()).access()).isEqualTo(Access.UNREACHABLE);
+    assertThat(read(Map.of()).access()).isEqualTo(Access.BROKEN);
     put(StorageLayout.HEAD, "{\"attempt\": -1}".getBytes(StandardCharsets.UTF_8));
     assertThat(read(Map.of()).message()).contains("attempt must be at least 1");
     put(StorageLayout.HEAD, "<html>".getBytes(StandardCharsets.UTF_8));
-    assertThat(read(Map.of()).access()).isEqualTo(Access.UNREACHABLE);
+    assertThat(read(Map.of()).access()).isEqualTo(Access.BROKEN);
   }
 
   @Test

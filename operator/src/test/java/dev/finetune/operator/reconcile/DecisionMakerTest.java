@@ -448,4 +448,45 @@ class DecisionMakerTest {
                     Settings.with(Map.of("retry.max-attempts-without-progress", "10"))))
         .hasMessageContaining("must be 1 to 9, was 10");
   }
+
+  private static RunReading broken() {
+    return Scenes.NO_RUN.broken("head.json: must not be empty");
+  }
+
+  @Test
+  void beginsNothingWhileTheRunIsBroken() {
+    Situation first = situation(decide(job, List.of(), List.of(), broken()));
+    assertThat(first).isInstanceOf(Situation.Pending.class);
+    assertThat(first.reason()).isEqualTo(Reason.RunBroken);
+    assertThat(first.message()).endsWith("repaired: head.json: must not be empty");
+    FineTuneJob crashed =
+        FineTuneJobs.withAttempts(
+            FineTuneJobs.minimal(), Scenes.ended(1, AttemptEnd.CRASHED, 0, LONG_AGO));
+    assertThat(situation(decide(crashed, List.of(), List.of(), broken())).reason())
+        .isEqualTo(Reason.RunBroken);
+    assertThat(decide(crashed, List.of(), List.of(), Scenes.NO_RUN))
+        .isInstanceOf(Decision.CreateJob.class);
+  }
+
+  @Test
+  void isNotCompleteWhileTheDeliveryIsBroken() {
+    RunReading run = Scenes.NO_RUN.broken("attempt-0001/adapter/manifest.json: is not there");
+    Decision decision = decide(job, List.of(Scenes.succeeded(job, 1)), List.of(), run);
+    assertThat(decision).isInstanceOf(Decision.Wait.class);
+    assertThat(situation(decision).reason()).isEqualTo(Reason.RunBroken);
+    assertThat(situation(decision).message()).contains("adapter/manifest.json: is not there");
+  }
+
+  @Test
+  void saysWhichObjectIsBrokenWhileTheTrainerRuns() {
+    Job running = Scenes.running(job, 1);
+    RunReading run =
+        RunReading.without(
+            Scenes.head(1, 100, NOW), null, "attempt-0001/progress.json: must not be empty");
+    Situation situation =
+        situation(decide(job, List.of(running), List.of(Scenes.pod(running, "Running")), run));
+    assertThat(situation).isInstanceOf(Situation.Running.class);
+    assertThat(situation.reason()).isEqualTo(Reason.RunBroken);
+    assertThat(situation.message()).contains("attempt-0001/progress.json: must not be empty");
+  }
 }

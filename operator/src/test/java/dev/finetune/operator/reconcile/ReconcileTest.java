@@ -9,11 +9,13 @@ import dev.finetune.api.status.ConditionType;
 import dev.finetune.api.status.FineTuneJobStatus;
 import dev.finetune.api.status.Phase;
 import dev.finetune.embedded.apiserver.EmbeddedApiServer;
+import dev.finetune.operator.FakeRunChanges;
 import dev.finetune.operator.FakeRunReader;
 import dev.finetune.operator.FineTuneJobs;
 import dev.finetune.operator.Settings;
 import dev.finetune.operator.api.FineTuneJob;
 import dev.finetune.operator.dependent.StatusWriter;
+import dev.finetune.operator.desired.AttemptSettings;
 import dev.finetune.operator.desired.Labels;
 import dev.finetune.operator.desired.TrainerJob;
 import dev.finetune.operator.progress.RunReading;
@@ -119,6 +121,7 @@ class ReconcileTest {
     return new FineTuneJobReconciler(
         operatorClient,
         run,
+        new FakeRunChanges(),
         Settings.with(
             Map.of(
                 "polling.interval", "PT0.1S",
@@ -471,7 +474,12 @@ class ReconcileTest {
   @Test
   void waitsWhileSomethingElseHasTheNameOfItsJob() {
     Job stranger =
-        new JobBuilder(TrainerJob.of(FineTuneJobs.minimal(), 1, Settings.defaults().trainer()))
+        new JobBuilder(
+                TrainerJob.of(
+                    FineTuneJobs.minimal(),
+                    1,
+                    AttemptSettings.first(Settings.defaults().trainer()),
+                    Settings.defaults().trainer()))
             .editMetadata()
             .withOwnerReferences(List.of())
             .endMetadata()
@@ -629,6 +637,9 @@ class ReconcileTest {
             (_, method, _) -> {
               if (method.getName().equals("getSecondaryResources")) {
                 return Set.of();
+              }
+              if (method.getName().equals("isPrimaryResourceDeleted")) {
+                return false;
               }
               throw new UnsupportedOperationException(method.getName());
             });

@@ -7,6 +7,8 @@ import dev.finetune.api.run.Progress;
 import dev.finetune.api.status.AttemptStatus;
 import dev.finetune.operator.Settings;
 import dev.finetune.operator.api.FineTuneJob;
+import dev.finetune.operator.config.OperatorConfig;
+import dev.finetune.operator.desired.AttemptSettings;
 import dev.finetune.operator.desired.TrainerJob;
 import dev.finetune.operator.progress.RunReading;
 import io.fabric8.kubernetes.api.model.ContainerStateBuilder;
@@ -30,7 +32,12 @@ final class Scenes {
   }
 
   static Job running(FineTuneJob owner, int number) {
-    return new JobBuilder(TrainerJob.of(owner, number, Settings.defaults().trainer()))
+    OperatorConfig.Trainer trainer = Settings.defaults().trainer();
+    return running(owner, number, AttemptSettings.first(trainer));
+  }
+
+  static Job running(FineTuneJob owner, int number, AttemptSettings attempt) {
+    return new JobBuilder(TrainerJob.of(owner, number, attempt, Settings.defaults().trainer()))
         .editMetadata()
         .withUid("job-" + number)
         .withCreationTimestamp(STARTED)

@@ -80,4 +80,62 @@ class ProgressFactoryTest {
     assertThat(factory.next(progress(1, 120, NOW), Phase.Suspended, written()).orElseThrow().eta())
         .isNull();
   }
+
+  /** A report that differs from another of the same time only in what a crash would lose. */
+  private static Progress timed(Double workAtRisk, String answered) {
+    return new Progress(
+        1,
+        Progress.State.TRAINING,
+        120,
+        500,
+        1.41234,
+        null,
+        5210.4,
+        null,
+        NOW.plusSeconds(360),
+        1024L,
+        null,
+        null,
+        100,
+        80,
+        0.4567,
+        3.2,
+        workAtRisk,
+        answered,
+        null,
+        NOW);
+  }
+
+  @Test
+  void publishesWhatSavingAndResumingTookAndWhatACrashWouldLose() {
+    ProgressStatus status =
+        factory.next(timed(61.7, "before-drain"), Phase.Running, null).orElseThrow();
+    assertThat(status.timeToSaveMillis()).isEqualTo(457);
+    assertThat(status.timeToResumeMillis()).isEqualTo(3200);
+    assertThat(status.workAtRiskSeconds()).isEqualTo(62);
+    assertThat(status.checkpointRequest()).isEqualTo("before-drain");
+    assertThat(status.resumedFromStep()).isEqualTo(80);
+  }
+
+  @Test
+  void writesNothingWhenOnlyTheWorkAtRiskGrew() {
+    ProgressStatus old = factory.next(timed(61.7, null), Phase.Running, null).orElseThrow();
+    assertThat(at(NOW.plusSeconds(60)).next(timed(121.7, null), Phase.Running, old)).isEmpty();
+    assertThat(at(NOW.plusSeconds(60)).next(timed(null, null), Phase.Running, old)).isEmpty();
+    assertThat(factory.next(progress(1, 125, NOW.plusSeconds(15)), Phase.Running, old)).isPresent();
+  }
+
+  @Test
+  void writesAtOnceThatARequestForACheckpointIsAnswered() {
+    ProgressStatus old = factory.next(timed(1.0, null), Phase.Running, null).orElseThrow();
+    assertThat(factory.next(timed(1.0, "now"), Phase.Running, old)).isPresent();
+    ProgressStatus answered = factory.next(timed(1.0, "now"), Phase.Running, null).orElseThrow();
+    assertThat(factory.next(timed(2.0, "now"), Phase.Running, answered)).isEmpty();
+  }
+
+  @Test
+  void takesNumbersOfAnySizeFromATrainer() {
+    assertThat(factory.next(timed(1e300, null), Phase.Running, null).orElseThrow())
+        .satisfies(status -> assertThat(status.workAtRiskSeconds()).isEqualTo(1_000_000_000));
+  }
 }
