@@ -28,6 +28,7 @@ import dev.finetune.trainer.storage.ObjectStore;
 import dev.finetune.trainer.storage.StorageSettings;
 import java.nio.file.Path;
 import java.time.Clock;
+import java.util.Map;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
@@ -125,7 +126,7 @@ final class FineTuneRecipe {
   private ExitCode train(Run run, StorageSettings settings, ProgressReporter reporter) {
     try (Engine.Preparation _ = Engine.prepare();
         Environment.WorkFolder work = environment.work();
-        Inputs inputs = Inputs.fetch(job.spec(), settings, environment, console)) {
+        Inputs inputs = Inputs.fetch(job.spec(), settings, environment, console, Map.of())) {
       String precision = Resolved.precision(job.spec().training().precision());
       MemoryLimit limit = MemoryLimit.ofProcess();
       Planner planner = MemoryPlanning.of(job.spec(), inputs, precision, limit);
