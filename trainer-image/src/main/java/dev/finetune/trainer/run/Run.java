@@ -10,11 +10,13 @@ import dev.finetune.trainer.failure.Fenced;
 import dev.finetune.trainer.failure.InvalidConfiguration;
 import dev.finetune.trainer.failure.StorageUnreachable;
 import dev.finetune.trainer.failure.UnreadableData;
+import dev.finetune.trainer.source.SourceIdentity;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -103,6 +105,15 @@ public final class Run {
   public RunRecord freeze(RunRecord proposed) {
     head.check();
     return new RunRecordFile(folder).freeze(proposed.by(attempt), !head().checkpoints().isEmpty());
+  }
+
+  /**
+   * Returns which bytes the first attempt read, by field; nothing if this is the first.
+   *
+   * @throws UnreadableData if {@code run.json} is broken
+   */
+  public Map<String, SourceIdentity> frozenSources() {
+    return new RunRecordFile(folder).read().map(RunRecord::sources).orElse(new TreeMap<>());
   }
 
   /**

@@ -98,7 +98,7 @@ final class RunRecordFile {
       RunRecord frozen, String field, Map<String, SourceIdentity> proposed) {
     SourceIdentity before = frozen.sources().get(field);
     SourceIdentity now = proposed.get(field);
-    if (before != null && before.equals(now)) {
+    if (before != null && before.matches(now)) {
       return;
     }
     throw new InvalidConfiguration(
