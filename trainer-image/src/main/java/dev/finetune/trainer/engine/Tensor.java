@@ -70,6 +70,20 @@ public final class Tensor implements AutoCloseable {
   }
 
   /**
+   * Returns the bytes of the elements of an {@code F32} or {@code U8} tensor in row-major order.
+   * They are no copy if they lie in the machine's memory: to be used before the tensor changes, and
+   * never after it is closed.
+   */
+  public MemorySegment contents() {
+    if (engine.isPlain(array())) {
+      return memory();
+    }
+    return is(ElementType.F32)
+        ? MemorySegment.ofArray(toFloats())
+        : MemorySegment.ofArray(toBytes());
+  }
+
+  /**
    * Copies the elements of a 32-bit floating point tensor to Java.
    *
    * @return the elements in row-major order
