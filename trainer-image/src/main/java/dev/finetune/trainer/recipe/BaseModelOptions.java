@@ -93,7 +93,7 @@ final class BaseModelOptions {
     Path adapterFolder = fetch(sources, "--adapter", adapter);
     AdapterConfig config = AdapterConfig.read(adapterFolder.resolve(AdapterFiles.CONFIG));
     AdaptedModel adapted =
-        AdaptedModel.stored(kernels, base, null, config.settings(), adapterFolder);
+        AdaptedModel.stored(kernels, base, null, config.settings(), adapterFolder, null);
     return new Loaded(engine, base, kernels, adapted.model(), adapted.adapter());
   }
 

@@ -3,12 +3,14 @@ package dev.finetune.trainer.recipe;
 import dev.finetune.api.run.SpecHash;
 import dev.finetune.api.spec.Dataset;
 import dev.finetune.api.spec.FineTuneJobSpec;
+import dev.finetune.api.spec.Quantization;
 import dev.finetune.trainer.basemodel.BaseModel;
 import dev.finetune.trainer.data.EvalSplit;
 import dev.finetune.trainer.data.Example;
 import dev.finetune.trainer.data.ExampleReader;
 import dev.finetune.trainer.data.ExampleSet;
 import dev.finetune.trainer.data.ReadReport;
+import dev.finetune.trainer.model.QuantizedCache;
 import dev.finetune.trainer.plan.MemoryPlan;
 import dev.finetune.trainer.progress.Console;
 import dev.finetune.trainer.run.RunRecord;
@@ -41,6 +43,11 @@ record Inputs(
     SortedMap<String, SourceIdentity> sources,
     Sources fetched)
     implements AutoCloseable {
+  private static final String MODEL = "spec.model.uri";
+
+  /** Bytes of a base model below which quantizing takes no time worth a file. */
+  private static final long LEAST_QUANTIZED = 64 << 20;
+
   private static final String MODEL_ACCESS_KEY = "FINETUNE_MODEL_AWS_ACCESS_KEY_ID";
   private static final String MODEL_SECRET_KEY = "FINETUNE_MODEL_AWS_SECRET_ACCESS_KEY";
 
@@ -164,6 +171,34 @@ record Inputs(
         0);
   }
 
+  /**
+   * Returns the cache of the base model's quantized weights; null if nothing is quantized, the
+   * model is small, or there is no cache.
+   *
+   * @param record what this attempt obeys
+   */
+  @Nullable QuantizedCache quantizedCache(
+      @Nullable Quantization quantization, RunRecord record, Console console) {
+    SourceIdentity model = sources.get(MODEL);
+    if (quantization == null || model == null || model.bytes() < LEAST_QUANTIZED) {
+      return null;
+    }
+    String content = model.content();
+    if (content == null) {
+      return null;
+    }
+    QuantizedCache.Base base =
+        new QuantizedCache.Base(
+            content, record.threads(), record.versions().getOrDefault("libtorch", ""));
+    return fetched
+        .optionalCache()
+        .map(
+            cache ->
+                new QuantizedCache(
+                    cache, base, quantization, notice -> console.say("note: %s", notice)))
+        .orElse(null);
+  }
+
   /** Fetches by field and remembers which bytes came. */
   private record Fetcher(
       Environment environment,
@@ -183,7 +218,7 @@ record Inputs(
           accessKey == null || secretKey == null
               ? settings
               : settings.with(new StorageSettings.Credentials(accessKey, secretKey));
-      return fetch("spec.model.uri", uri, own);
+      return fetch(MODEL, uri, own);
     }
 
     private Path fetch(String field, String uri, StorageSettings used) {
