@@ -58,7 +58,7 @@ final class Eviction {
         held -= candidate.bytes();
       }
     }
-    if (!fits(held, needed)) {
+    if (needed > 0 && !fits(held, needed)) {
       throw full(what, needed, held);
     }
   }

@@ -55,7 +55,11 @@ final class Index {
   @SuppressWarnings("NullAway") // A document is JSON, which may be null.
   private static <T extends CacheDocument> Optional<T> read(Path file, Class<T> type, String key)
       throws IOException {
-    byte[] content = new byte[0];
+    // Opening a pipe would wait for who writes to it.
+    if (!Fingerprint.read(file, LinkOption.NOFOLLOW_LINKS).regular()) {
+      return Optional.empty();
+    }
+    byte[] content;
     try (SeekableByteChannel channel = Files.newByteChannel(file, READ);
         InputStream in = Channels.newInputStream(channel)) {
       if (channel.size() > MOST_BYTES) {

@@ -151,6 +151,17 @@ class ContentCacheTest {
   }
 
   @Test
+  void anIndexThatIsAPipeIsNotWaitedFor() throws Exception {
+    Content content = add(process(), "weights");
+    Path index = list("index").getFirst();
+    Files.delete(index);
+    assertThat(new ProcessBuilder("mkfifo", index.toString()).start().waitFor()).isZero();
+    ContentCache second = process();
+    assertThat(second.use(content, second.newView().resolve("x"))).isTrue();
+    assertThat(index).isRegularFile();
+  }
+
+  @Test
   void manyProcessesThatAddAndUseTheSameEndWithOneFile() throws Exception {
     List<Future<Boolean>> all = new ArrayList<>();
     CountDownLatch start = new CountDownLatch(1);
@@ -259,6 +270,15 @@ class ContentCacheTest {
         .isInstanceOf(InvalidConfiguration.class)
         .hasMessage(
             "FINETUNE_CACHE_LIMIT: must hold s3://models/large, which has 41 bytes; was 40");
+  }
+
+  @Test
+  void whatIsInUseStaysThoughTheLimitWasLowered() throws IOException {
+    Content used = add(process(), "0123456789");
+    ContentCache cache = open(new ContentCache.Limits(5, () -> 1000), NOW);
+    assertThat(cache.use(used, cache.newView().resolve("x"))).isTrue();
+    cache.makeRoom("nothing", 0);
+    assertThat(list("files")).hasSize(1);
   }
 
   @Test
