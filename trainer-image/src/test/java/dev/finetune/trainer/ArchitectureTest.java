@@ -60,7 +60,8 @@ class ArchitectureTest {
   static final ArchRule storageKnowsNoTensors =
       noClasses()
           .that()
-          .resideInAnyPackage(ROOT + "storage..", ROOT + "run..", ROOT + "source..")
+          .resideInAnyPackage(
+              ROOT + "storage..", ROOT + "run..", ROOT + "source..", ROOT + "cache..")
           .should()
           .dependOnClassesThat()
           .resideInAnyPackage(

@@ -31,6 +31,7 @@ public final class DecoderModel implements AutoCloseable {
   private final TapeMemory tapes;
   private Scope rotations = new Scope();
   private @Nullable RotationTables tables;
+  private QuantizedCache.@Nullable Saving saving;
 
   /** Cosines and sines of positions 0 to length - 1. */
   private record RotationTables(int length, Tensor cos, Tensor sin) {}
@@ -334,8 +335,23 @@ public final class DecoderModel implements AutoCloseable {
     return config;
   }
 
+  /** Waits until the weights are in the cache, if they are on their way there. */
+  void awaitSaved() throws InterruptedException {
+    if (saving != null) {
+      saving.await();
+    }
+  }
+
+  /** Takes over what reads the weights until it is closed. */
+  void closeFirst(QuantizedCache.Saving reader) {
+    saving = reader;
+  }
+
   @Override
   public void close() {
+    if (saving != null) {
+      saving.close();
+    }
     blocks.forEach(DecoderBlock::close);
     if (head != embedding) {
       head.close();

@@ -12,15 +12,19 @@ import dev.finetune.trainer.quant.DenseWeight;
 import dev.finetune.trainer.quant.FrozenWeight;
 import dev.finetune.trainer.quant.Nf4Table;
 import dev.finetune.trainer.quant.Nf4Weight;
+import dev.finetune.trainer.quant.QuantizedShape;
 import dev.finetune.trainer.weights.WeightReader;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.SortedMap;
+import java.util.TreeMap;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.ThreadFactory;
+import java.util.function.BiFunction;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
@@ -38,8 +42,17 @@ public final class ModelLoader {
   private final @Nullable Quantization quantization;
   private final @Nullable Nf4Table table;
   private final ExecutorService threads;
-  private final @Nullable WeightChange change;
+  private final Origin origin;
   private final List<LinearShape> linears = new ArrayList<>();
+  private final SortedMap<String, Nf4Weight> quantized = new TreeMap<>();
+
+  /**
+   * Where linear layers come from beside the weights.
+   *
+   * @param change what becomes of them before they are quantized, or null
+   * @param stored as they were quantized before, or null
+   */
+  private record Origin(@Nullable WeightChange change, @Nullable QuantizedReader stored) {}
 
   private ModelLoader(
       Kernels kernels,
@@ -47,14 +60,14 @@ public final class ModelLoader {
       WeightReader weights,
       @Nullable Quantization quantization,
       ExecutorService threads,
-      @Nullable WeightChange change) {
+      Origin origin) {
     this.kernels = kernels;
     this.config = config;
     this.weights = weights;
     this.quantization = quantization;
     this.threads = threads;
     this.table = quantization == null ? null : new Nf4Table(kernels.engine());
-    this.change = change;
+    this.origin = origin;
   }
 
   /**
@@ -84,10 +97,50 @@ public final class ModelLoader {
       WeightReader weights,
       @Nullable Quantization quantization,
       @Nullable WeightChange change) {
+    return load(
+        kernels, config, weights, quantization, new Origin(change, null), (model, _) -> model);
+  }
+
+  /**
+   * Loads a decoder whose linear layers are quantized, or were quantized before.
+   *
+   * @param cache where they are taken from, or else, once the model is loaded, written to beside
+   *     what comes next
+   */
+  public static DecoderModel loadCached(
+      Kernels kernels,
+      ModelConfig config,
+      WeightReader weights,
+      Quantization quantization,
+      QuantizedCache cache) {
+    try (QuantizedReader stored = cache.open(config).orElse(null)) {
+      return load(
+          kernels,
+          config,
+          weights,
+          quantization,
+          new Origin(null, stored),
+          (model, quantized) -> {
+            if (stored == null) {
+              model.closeFirst(cache.save(quantized));
+            }
+            return model;
+          });
+    }
+  }
+
+  private static DecoderModel load(
+      Kernels kernels,
+      ModelConfig config,
+      WeightReader weights,
+      @Nullable Quantization quantization,
+      Origin origin,
+      BiFunction<DecoderModel, SortedMap<String, Nf4Weight>, DecoderModel> afterwards) {
     int processors = Math.min(MOST_THREADS, Runtime.getRuntime().availableProcessors());
     ThreadFactory factory = Thread.ofPlatform().daemon().name("weights-", 1).factory();
     try (ExecutorService threads = Executors.newFixedThreadPool(processors, factory)) {
-      return new ModelLoader(kernels, config, weights, quantization, threads, change).load();
+      ModelLoader loader = new ModelLoader(kernels, config, weights, quantization, threads, origin);
+      return afterwards.apply(loader.load(), loader.quantized);
     }
   }
 
@@ -147,6 +200,9 @@ public final class ModelLoader {
       for (int i = 0; i < full.size(); i++) {
         FrozenLinear linear = new FrozenLinear(full.get(i), arriving.get(i).get());
         members.add(linear);
+        if (linear.weight() instanceof Nf4Weight weight) {
+          quantized.put(linear.name() + ".weight", weight);
+        }
         linears.add(
             new LinearShape(linear.name(), linear.weight().columns(), linear.weight().rows()));
       }
@@ -156,6 +212,7 @@ public final class ModelLoader {
 
   private Arriving<FrozenWeight> frozen(String linear) {
     String name = linear + ".weight";
+    WeightChange change = origin.change();
     if (change != null) {
       Arriving<Tensor> original = read(name, ElementType.F32);
       return () -> changed(linear, original.get(), change);
@@ -165,8 +222,25 @@ public final class ModelLoader {
       return () -> new DenseWeight(dense.get());
     }
     long[] shape = weights.shape(name);
+    QuantizedReader stored = origin.stored();
+    if (stored != null) {
+      return restored(name, shape, quantization, table, stored);
+    }
     Nf4Weight.Builder builder = Nf4Weight.builder(kernels, table, shape[0], shape[1], quantization);
     return arriving(name, builder::add, builder::build);
+  }
+
+  /** Lets threads fill the tensors of a weight that was quantized before. */
+  private Arriving<FrozenWeight> restored(
+      String name, long[] shape, Quantization quantization, Nf4Table nf4, QuantizedReader stored) {
+    StoredWeight source = new StoredWeight(kernels.engine(), stored.file(), name + ".", threads);
+    QuantizedShape quantizedShape =
+        new QuantizedShape(shape[0], shape[1], quantization.blockSize());
+    Nf4Weight weight = Nf4Weight.restore(kernels, nf4, quantization, quantizedShape, source);
+    return () -> {
+      source.arriving().forEach(ModelLoader::await);
+      return weight;
+    };
   }
 
   private FrozenWeight changed(String linear, Tensor original, WeightChange change) {
@@ -213,7 +287,7 @@ public final class ModelLoader {
     };
   }
 
-  private static void await(Future<?> all) {
+  static void await(Future<?> all) {
     try {
       all.get();
     } catch (InterruptedException e) {

@@ -8,6 +8,8 @@ import dev.finetune.trainer.engine.Scope;
 import dev.finetune.trainer.engine.Tensor;
 import java.nio.ByteBuffer;
 import java.util.Arrays;
+import java.util.Map;
+import java.util.OptionalDouble;
 
 /**
  * A weight kept in 4-bit NormalFloat, dequantized for one product and dropped.
@@ -21,6 +23,7 @@ public final class Nf4Weight implements FrozenWeight {
   private final long rows;
   private final long columns;
   private final Scope scope = new Scope();
+  private final Tensor bytes;
   private final Tensor packed;
   private final Scales scales;
 
@@ -37,11 +40,78 @@ public final class Nf4Weight implements FrozenWeight {
     block = builder.block;
     rows = builder.rows;
     columns = builder.columns;
-    scope.own(builder.bytes);
-    packed = kernels.viewAsShorts(scope, builder.bytes);
+    bytes = scope.own(builder.bytes);
+    packed = kernels.viewAsShorts(scope, bytes);
     float[] absmax = builder.absmax;
     Engine engine = kernels.engine();
     scales = builder.doubleQuantization ? nested(engine, absmax) : plain(engine, absmax);
+  }
+
+  private Nf4Weight(
+      Kernels kernels,
+      Nf4Table table,
+      Quantization quantization,
+      QuantizedShape shape,
+      QuantizedSource source) {
+    this.kernels = kernels;
+    this.table = table;
+    this.block = quantization.blockSize();
+    this.rows = shape.rows();
+    this.columns = shape.columns();
+    Engine engine = kernels.engine();
+    this.bytes = engine.empty(scope, ElementType.U8, shape.packed());
+    this.packed = kernels.viewAsShorts(scope, bytes);
+    source.copy(QuantizedShape.PACKED, bytes);
+    if (quantization.doubleQuantization()) {
+      Tensor codes = engine.empty(scope, ElementType.U8, shape.codes());
+      source.copy(QuantizedShape.CODES, codes);
+      Tensor nested = engine.empty(scope, ElementType.F32, shape.nested());
+      source.copyFloats(QuantizedShape.NESTED, nested);
+      this.scales =
+          new Scales.Nested(codes, nested, shape.scales(), source.number(QuantizedShape.OFFSET));
+    } else {
+      Tensor absmax = engine.empty(scope, ElementType.F32, shape.scales());
+      source.copyFloats(QuantizedShape.ABSMAX, absmax);
+      this.scales = new Scales.Plain(absmax);
+    }
+  }
+
+  /**
+   * Makes a weight of what {@link #kept} gave; the caller closes it.
+   *
+   * @param source fills the tensors, perhaps later; they must not be used before
+   */
+  public static Nf4Weight restore(
+      Kernels kernels,
+      Nf4Table table,
+      Quantization quantization,
+      QuantizedShape shape,
+      QuantizedSource source) {
+    return new Nf4Weight(kernels, table, quantization, shape, source);
+  }
+
+  /** Returns the tensors that are kept, by name; they stay this weight's. */
+  public Map<String, Tensor> kept() {
+    return switch (scales) {
+      case Scales.Plain plain ->
+          Map.of(QuantizedShape.PACKED, bytes, QuantizedShape.ABSMAX, plain.absmax());
+      case Scales.Nested nested ->
+          Map.of(
+              QuantizedShape.PACKED,
+              bytes,
+              QuantizedShape.CODES,
+              nested.codes(),
+              QuantizedShape.NESTED,
+              nested.absmax());
+    };
+  }
+
+  /** Returns the mean of the scales, which is kept beside tensors, if they are quantized. */
+  public OptionalDouble offset() {
+    return switch (scales) {
+      case Scales.Plain _ -> OptionalDouble.empty();
+      case Scales.Nested nested -> OptionalDouble.of(nested.offset());
+    };
   }
 
   /** Returns a builder, which takes the values of the weight. */

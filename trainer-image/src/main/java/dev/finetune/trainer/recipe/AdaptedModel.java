@@ -13,6 +13,7 @@ import dev.finetune.trainer.lora.ModelModules;
 import dev.finetune.trainer.lora.PrincipalComponents;
 import dev.finetune.trainer.model.DecoderModel;
 import dev.finetune.trainer.model.ModelLoader;
+import dev.finetune.trainer.model.QuantizedCache;
 import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.Map;
@@ -36,14 +37,16 @@ record AdaptedModel(
    *
    * @param quantization how linear layers are kept, or null
    * @param seed seed of the adapter's first numbers
+   * @param cache of quantized weights, or null
    */
   static AdaptedModel fresh(
       Kernels kernels,
       BaseModel base,
       @Nullable Quantization quantization,
       AdapterSettings settings,
-      long seed) {
-    AdaptedModel adapted = load(kernels, base, quantization, settings);
+      long seed,
+      @Nullable QuantizedCache cache) {
+    AdaptedModel adapted = load(kernels, base, quantization, settings, cache);
     return adapted.afterwards(() -> adapted.initialize(settings, seed));
   }
 
@@ -51,14 +54,16 @@ record AdaptedModel(
    * Loads a model and an adapter.
    *
    * @param folder the adapter's files
+   * @param cache of quantized weights, or null
    */
   static AdaptedModel stored(
       Kernels kernels,
       BaseModel base,
       @Nullable Quantization quantization,
       AdapterSettings settings,
-      Path folder) {
-    AdaptedModel adapted = load(kernels, base, quantization, settings);
+      Path folder,
+      @Nullable QuantizedCache cache) {
+    AdaptedModel adapted = load(kernels, base, quantization, settings, cache);
     Path file = folder.resolve(AdapterFiles.WEIGHTS);
     return adapted.afterwards(() -> AdapterFiles.restore(file, adapted.adapter()));
   }
@@ -67,17 +72,21 @@ record AdaptedModel(
       Kernels kernels,
       BaseModel base,
       @Nullable Quantization quantization,
-      AdapterSettings settings) {
+      AdapterSettings settings,
+      @Nullable QuantizedCache cache) {
     AdapterShape shape = settings.shape(modules(base));
     PrincipalComponents components =
         settings.init() == AdapterInit.PISSA ? new PrincipalComponents(kernels, shape) : null;
+    // PiSSA quantizes other weights than those of the base model.
     DecoderModel model =
-        ModelLoader.load(
-            kernels,
-            base.config(),
-            base.weights(),
-            quantization,
-            components == null ? null : components::rest);
+        components == null && quantization != null && cache != null
+            ? ModelLoader.loadCached(kernels, base.config(), base.weights(), quantization, cache)
+            : ModelLoader.load(
+                kernels,
+                base.config(),
+                base.weights(),
+                quantization,
+                components == null ? null : components::rest);
     boolean made = false;
     try {
       AdaptedModel adapted = new AdaptedModel(model, new LoraAdapter(kernels, shape), components);

@@ -16,6 +16,7 @@ import dev.finetune.trainer.storage.StorageSettings;
 import java.nio.file.Path;
 import java.util.Locale;
 import java.util.Map;
+import java.util.function.Consumer;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Option;
@@ -70,9 +71,13 @@ final class BaseModelOptions {
     }
   }
 
-  /** Brings both to the disk and loads them. */
-  Loaded load() {
-    Path folder = fetch("--model", model);
+  /**
+   * Brings both to the disk and loads them.
+   *
+   * @param sources closed after what is loaded
+   */
+  Loaded load(Sources sources) {
+    Path folder = fetch(sources, "--model", model);
     BaseModel base = BaseModel.open(folder);
     Engine engine = Engine.start(threads);
     Kernels kernels =
@@ -85,10 +90,10 @@ final class BaseModelOptions {
           ModelLoader.load(kernels, base.config(), base.weights(), null),
           null);
     }
-    Path adapterFolder = fetch("--adapter", adapter);
+    Path adapterFolder = fetch(sources, "--adapter", adapter);
     AdapterConfig config = AdapterConfig.read(adapterFolder.resolve(AdapterFiles.CONFIG));
     AdaptedModel adapted =
-        AdaptedModel.stored(kernels, base, null, config.settings(), adapterFolder);
+        AdaptedModel.stored(kernels, base, null, config.settings(), adapterFolder, null);
     return new Loaded(engine, base, kernels, adapted.model(), adapted.adapter());
   }
 
@@ -102,19 +107,25 @@ final class BaseModelOptions {
   }
 
   /**
+   * Returns what brings files to the disk; the caller closes it.
+   *
+   * @param notices takes what is wrong with the cache
+   */
+  static Sources sources(Consumer<String> notices) {
+    Map<String, String> variables = System.getenv();
+    return new Sources(new Environment(variables).cache(), variables, notices);
+  }
+
+  /**
    * Brings a file or folder to the disk, with S3 settings from the environment.
    *
    * @param place a URI, or a path
    */
-  static Path fetch(String option, String place) {
+  static Path fetch(Sources sources, String option, String place) {
     String uri = SCHEME.matcher(place).lookingAt() ? place : "file:" + place;
     Map<String, String> variables = System.getenv();
-    Environment environment = new Environment(variables);
     Storage anywhere = new Storage(uri, null, region(variables), null, null, null);
-    StorageSettings settings = StorageSettings.of(anywhere, variables);
-    return new Sources(environment.cache(), settings, settings.retry(), variables)
-        .fetch(option, uri)
-        .path();
+    return sources.fetch(option, uri, StorageSettings.of(anywhere, variables)).path();
   }
 
   private static String region(Map<String, String> variables) {

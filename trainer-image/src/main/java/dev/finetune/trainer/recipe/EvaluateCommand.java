@@ -7,6 +7,7 @@ import dev.finetune.trainer.data.ExampleReader;
 import dev.finetune.trainer.data.ExampleSet;
 import dev.finetune.trainer.failure.InvalidConfiguration;
 import dev.finetune.trainer.plan.Planner;
+import dev.finetune.trainer.source.Sources;
 import dev.finetune.trainer.train.HeldOutLoss;
 import java.nio.file.Path;
 import java.util.Map;
@@ -53,8 +54,14 @@ final class EvaluateCommand implements Callable<Integer> {
     if (maxLength < 2) {
       throw new InvalidConfiguration("--max-length: must be at least 2, was " + maxLength);
     }
-    Path file = BaseModelOptions.fetch("--data", data);
-    try (BaseModelOptions.Loaded loaded = models.load()) {
+    try (Sources sources = BaseModelOptions.sources(spec.commandLine().getErr()::println)) {
+      return evaluate(sources, parsed);
+    }
+  }
+
+  private int evaluate(Sources sources, DatasetFormat parsed) {
+    Path file = BaseModelOptions.fetch(sources, "--data", data);
+    try (BaseModelOptions.Loaded loaded = models.load(sources)) {
       ExampleSet rows =
           new ExampleReader(
                   loaded.base().tokenizer(),

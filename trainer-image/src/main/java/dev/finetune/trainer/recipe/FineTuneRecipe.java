@@ -40,7 +40,8 @@ import org.jspecify.annotations.Nullable;
  *
  * <ol>
  *   <li>claim the run in storage, as its next attempt;
- *   <li>bring model and data to the disk and read the examples;
+ *   <li>bring model and data to the disk, from the cache what an earlier attempt read, and read the
+ *       examples;
  *   <li>freeze what was resolved, or obey what the first attempt resolved;
  *   <li>load the model, make or restore the adapter;
  *   <li>train, with checkpoints; stop when asked to;
@@ -159,7 +160,8 @@ final class FineTuneRecipe {
   private ExitCode train(Run run, StorageSettings settings, ProgressReporter reporter) {
     try (Engine.Preparation _ = Engine.prepare();
         Environment.WorkFolder work = environment.work();
-        Inputs inputs = Inputs.fetch(job.spec(), settings, environment, console)) {
+        Inputs inputs =
+            Inputs.fetch(job.spec(), settings, environment, console, run.frozenSources())) {
       String precision = Resolved.precision(job.spec().training().precision());
       MemoryLimit limit = MemoryLimit.ofProcess();
       Planner planner = MemoryPlanning.of(job.spec(), inputs, precision, limit);

@@ -4,6 +4,7 @@ import dev.finetune.api.run.ExitCode;
 import dev.finetune.trainer.data.AlpacaPrompt;
 import dev.finetune.trainer.failure.InvalidConfiguration;
 import dev.finetune.trainer.generate.GreedyGenerator;
+import dev.finetune.trainer.source.Sources;
 import dev.finetune.trainer.tokenizer.Tokenizer;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
@@ -53,7 +54,8 @@ final class GenerateCommand implements Callable<Integer> {
           default ->
               throw new InvalidConfiguration("--format: must be text or alpaca, was " + format);
         };
-    try (BaseModelOptions.Loaded loaded = models.load()) {
+    try (Sources sources = BaseModelOptions.sources(spec.commandLine().getErr()::println);
+        BaseModelOptions.Loaded loaded = models.load(sources)) {
       Tokenizer tokenizer = loaded.base().tokenizer();
       int[] ids = promptIds(tokenizer, text);
       GreedyGenerator generator =

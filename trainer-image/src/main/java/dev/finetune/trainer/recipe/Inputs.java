@@ -3,12 +3,14 @@ package dev.finetune.trainer.recipe;
 import dev.finetune.api.run.SpecHash;
 import dev.finetune.api.spec.Dataset;
 import dev.finetune.api.spec.FineTuneJobSpec;
+import dev.finetune.api.spec.Quantization;
 import dev.finetune.trainer.basemodel.BaseModel;
 import dev.finetune.trainer.data.EvalSplit;
 import dev.finetune.trainer.data.Example;
 import dev.finetune.trainer.data.ExampleReader;
 import dev.finetune.trainer.data.ExampleSet;
 import dev.finetune.trainer.data.ReadReport;
+import dev.finetune.trainer.model.QuantizedCache;
 import dev.finetune.trainer.plan.MemoryPlan;
 import dev.finetune.trainer.progress.Console;
 import dev.finetune.trainer.run.RunRecord;
@@ -18,6 +20,7 @@ import dev.finetune.trainer.source.Sources;
 import dev.finetune.trainer.storage.StorageSettings;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
@@ -30,21 +33,58 @@ import org.jspecify.annotations.Nullable;
  * @param heldOut examples to measure the held-out loss on, perhaps none
  * @param initialAdapter folder of the adapter to start from, or null
  * @param sources which bytes each URI of the job stood for, by field
+ * @param fetched what brought them, and keeps downloads where they are; closed with this
  */
 record Inputs(
     BaseModel base,
     List<Example> examples,
     List<Example> heldOut,
     @Nullable Path initialAdapter,
-    SortedMap<String, SourceIdentity> sources)
+    SortedMap<String, SourceIdentity> sources,
+    Sources fetched)
     implements AutoCloseable {
+  private static final String MODEL = "spec.model.uri";
+
+  /** Bytes of a base model below which quantizing takes no time worth a file. */
+  private static final long LEAST_QUANTIZED = 64 << 20;
+
   private static final String MODEL_ACCESS_KEY = "FINETUNE_MODEL_AWS_ACCESS_KEY_ID";
   private static final String MODEL_SECRET_KEY = "FINETUNE_MODEL_AWS_SECRET_ACCESS_KEY";
 
-  /** Brings model, data and adapter to the disk, opens the model and reads the examples. */
+  /**
+   * Brings model, data and adapter to the disk, opens the model and reads the examples.
+   *
+   * @param expected what an earlier attempt read, by field; what the cache has of it is not asked
+   *     for anywhere
+   */
   static Inputs fetch(
-      FineTuneJobSpec spec, StorageSettings settings, Environment environment, Console console) {
-    Fetcher fetcher = new Fetcher(environment, settings, new TreeMap<>());
+      FineTuneJobSpec spec,
+      StorageSettings settings,
+      Environment environment,
+      Console console,
+      Map<String, SourceIdentity> expected) {
+    Sources sources =
+        new Sources(
+            environment.cache(),
+            environment.variables(),
+            notice -> console.say("note: %s", notice));
+    boolean fetched = false;
+    try {
+      Inputs inputs =
+          fetch(
+              spec,
+              new Fetcher(environment, settings, sources, expected, new TreeMap<>()),
+              console);
+      fetched = true;
+      return inputs;
+    } finally {
+      if (!fetched) {
+        sources.close();
+      }
+    }
+  }
+
+  private static Inputs fetch(FineTuneJobSpec spec, Fetcher fetcher, Console console) {
     Path model = fetcher.model(spec.model().uri());
     String initFrom = spec.adapter().initFrom();
     Path initial = initFrom == null ? null : fetcher.fetch("spec.adapter.initFrom", initFrom);
@@ -57,7 +97,8 @@ record Inputs(
     try {
       EvalSplit split = read(spec, base, train, eval, console);
       read = true;
-      return new Inputs(base, split.train(), split.eval(), initial, fetcher.sources());
+      return new Inputs(
+          base, split.train(), split.eval(), initial, fetcher.identities(), fetcher.sources());
     } finally {
       if (!read) {
         base.close();
@@ -126,11 +167,41 @@ record Inputs(
         0);
   }
 
+  /**
+   * Returns the cache of the base model's quantized weights; null if nothing is quantized, the
+   * model is small, or there is no cache.
+   *
+   * @param record what this attempt obeys
+   */
+  @Nullable QuantizedCache quantizedCache(
+      @Nullable Quantization quantization, RunRecord record, Console console) {
+    SourceIdentity model = sources.get(MODEL);
+    if (quantization == null || model == null || model.bytes() < LEAST_QUANTIZED) {
+      return null;
+    }
+    String content = model.content();
+    if (content == null) {
+      return null;
+    }
+    QuantizedCache.Base base =
+        new QuantizedCache.Base(
+            content, record.threads(), record.versions().getOrDefault("libtorch", ""));
+    return fetched
+        .optionalCache()
+        .map(
+            cache ->
+                new QuantizedCache(
+                    cache, base, quantization, notice -> console.say("note: %s", notice)))
+        .orElse(null);
+  }
+
   /** Fetches by field and remembers which bytes came. */
   private record Fetcher(
       Environment environment,
       StorageSettings settings,
-      SortedMap<String, SourceIdentity> sources) {
+      Sources sources,
+      Map<String, SourceIdentity> expected,
+      SortedMap<String, SourceIdentity> identities) {
     Path fetch(String field, String uri) {
       return fetch(field, uri, settings);
     }
@@ -143,14 +214,12 @@ record Inputs(
           accessKey == null || secretKey == null
               ? settings
               : settings.with(new StorageSettings.Credentials(accessKey, secretKey));
-      return fetch("spec.model.uri", uri, own);
+      return fetch(MODEL, uri, own);
     }
 
     private Path fetch(String field, String uri, StorageSettings used) {
-      Source source =
-          new Sources(environment.cache(), used, used.retry(), environment.variables())
-              .fetch(field, uri);
-      sources.put(field, source.identity());
+      Source source = sources.fetch(field, uri, used, expected.get(field));
+      identities.put(field, source.identity());
       return source.path();
     }
   }
@@ -158,5 +227,6 @@ record Inputs(
   @Override
   public void close() {
     base.close();
+    fetched.close();
   }
 }

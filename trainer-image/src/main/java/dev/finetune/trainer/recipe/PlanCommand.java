@@ -14,6 +14,7 @@ import java.io.OutputStream;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.util.Map;
 import java.util.concurrent.Callable;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -72,7 +73,7 @@ final class PlanCommand implements Callable<Integer> {
     Console quiet =
         new Console(
             new PrintStream(OutputStream.nullOutputStream(), false, StandardCharsets.UTF_8), false);
-    try (Inputs inputs = Inputs.fetch(asked, settings, environment, quiet)) {
+    try (Inputs inputs = Inputs.fetch(asked, settings, environment, quiet, Map.of())) {
       return planned(MemoryPlanning.of(asked, inputs, precision, limit), limit);
     }
   }

@@ -1,6 +1,7 @@
 package dev.finetune.trainer.recipe;
 
 import dev.finetune.api.spec.FineTuneJobSpec;
+import dev.finetune.api.spec.Quantization;
 import dev.finetune.api.spec.ScheduleOptions;
 import dev.finetune.api.spec.Training;
 import dev.finetune.trainer.adapter.AdapterConfig;
@@ -14,6 +15,7 @@ import dev.finetune.trainer.engine.Processor;
 import dev.finetune.trainer.engine.ProductRate;
 import dev.finetune.trainer.lora.LoraAdapter;
 import dev.finetune.trainer.model.DecoderModel;
+import dev.finetune.trainer.model.QuantizedCache;
 import dev.finetune.trainer.optim.LearningRate;
 import dev.finetune.trainer.progress.Console;
 import dev.finetune.trainer.run.Computation;
@@ -89,11 +91,13 @@ record Session(
         new RequestedAdapter(spec.adapter(), AdaptedModel.modules(inputs.base()))
             .settings(
                 initial == null ? null : AdapterConfig.read(initial.resolve(AdapterFiles.CONFIG)));
+    Quantization quantization = spec.quantization();
+    QuantizedCache cache = inputs.quantizedCache(quantization, record, console);
     AdaptedModel adapted =
         initial == null
             ? AdaptedModel.fresh(
-                kernels, inputs.base(), spec.quantization(), settings, spec.training().seed())
-            : AdaptedModel.stored(kernels, inputs.base(), spec.quantization(), settings, initial);
+                kernels, inputs.base(), quantization, settings, spec.training().seed(), cache)
+            : AdaptedModel.stored(kernels, inputs.base(), quantization, settings, initial, cache);
     opening.add(adapted::close);
     DecoderModel model = adapted.model();
     LoraAdapter adapter = adapted.adapter();

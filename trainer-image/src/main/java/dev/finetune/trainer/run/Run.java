@@ -10,11 +10,13 @@ import dev.finetune.trainer.failure.Fenced;
 import dev.finetune.trainer.failure.InvalidConfiguration;
 import dev.finetune.trainer.failure.StorageUnreachable;
 import dev.finetune.trainer.failure.UnreadableData;
+import dev.finetune.trainer.source.SourceIdentity;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -135,6 +137,15 @@ public final class Run {
   /** Returns the requests for a checkpoint that others leave in the run's folder. */
   public CheckpointRequests checkpointRequests() {
     return new CheckpointRequests(folder, attempt);
+  }
+
+  /**
+   * Returns which bytes the first attempt read, by field; nothing if this is the first.
+   *
+   * @throws UnreadableData if {@code run.json} is broken
+   */
+  public Map<String, SourceIdentity> frozenSources() {
+    return new RunRecordFile(folder).read().map(RunRecord::sources).orElse(new TreeMap<>());
   }
 
   /**

@@ -98,7 +98,7 @@ final class RunRecordFile {
       RunRecord frozen, String field, Map<String, SourceIdentity> proposed) {
     SourceIdentity before = frozen.sources().get(field);
     SourceIdentity now = proposed.get(field);
-    if (before != null && before.equals(now)) {
+    if (before != null && before.matches(now)) {
       return;
     }
     throw new InvalidConfiguration(
@@ -113,9 +113,17 @@ final class RunRecordFile {
   }
 
   private static String describe(@Nullable SourceIdentity identity) {
-    return identity == null
-        ? "nothing"
-        : identity.uri() + " was " + identity.digest() + " (" + identity.bytes() + " bytes)";
+    if (identity == null) {
+      return "nothing";
+    }
+    String content = identity.content();
+    return identity.uri()
+        + " was "
+        + identity.digest()
+        + (content == null || content.equals(identity.digest()) ? "" : " with content " + content)
+        + " ("
+        + identity.bytes()
+        + " bytes)";
   }
 
   private RunRecord parse(Document document) {

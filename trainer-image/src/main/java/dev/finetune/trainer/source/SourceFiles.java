@@ -44,13 +44,15 @@ final class SourceFiles {
     return !hidden && SUFFIXES.contains(last.substring(last.lastIndexOf('.') + 1));
   }
 
-  /** Returns the identity of a local file or folder, reading all of it. */
-  static SourceIdentity identify(String field, String uri, Path path) {
+  /** Returns the identity of a local file or folder, by the digests of its files. */
+  static SourceIdentity identify(String field, String uri, Path path, LocalDigests digests) {
     try {
       if (Files.isRegularFile(path)) {
-        return new SourceIdentity(uri, "sha256:" + Sha256.of(path), Files.size(path));
+        String digest = "sha256:" + digests.of(path);
+        return new SourceIdentity(uri, digest, Files.size(path), digest);
       }
-      return of(field, uri, folder(field, path));
+      SourceIdentity folder = of(field, uri, folder(field, path, digests));
+      return new SourceIdentity(uri, folder.digest(), folder.bytes(), folder.digest());
     } catch (NoSuchFileException e) {
       throw new UnreadableData(field + ": " + e.getFile() + " vanished while it was read", e);
     } catch (IOException e) {
@@ -60,14 +62,7 @@ final class SourceFiles {
 
   /** Returns the identity of a folder. */
   static SourceIdentity of(String field, String uri, SortedMap<String, FileIdentity> files) {
-    if (files.isEmpty()) {
-      throw new UnreadableData(
-          field
-              + ": "
-              + uri
-              + " must hold model or data files, but none ends in one of "
-              + SUFFIXES.stream().sorted().toList());
-    }
+    requireSome(field, uri, files.size());
     StringBuilder lines = new StringBuilder();
     long bytes = 0;
     for (Map.Entry<String, FileIdentity> file : files.entrySet()) {
@@ -80,8 +75,20 @@ final class SourceFiles {
     return new SourceIdentity(uri, "sha256:" + Sha256.of(content), bytes);
   }
 
-  private static SortedMap<String, FileIdentity> folder(String field, Path folder)
-      throws IOException {
+  /** Refuses a folder with nothing to read. */
+  static void requireSome(String field, String uri, int files) {
+    if (files == 0) {
+      throw new UnreadableData(
+          field
+              + ": "
+              + uri
+              + " must hold model or data files, but none ends in one of "
+              + SUFFIXES.stream().sorted().toList());
+    }
+  }
+
+  private static SortedMap<String, FileIdentity> folder(
+      String field, Path folder, LocalDigests digests) throws IOException {
     List<Path> paths;
     try (Stream<Path> walk = Files.walk(folder, MAX_DEPTH)) {
       paths =
@@ -100,7 +107,7 @@ final class SourceFiles {
         throw new UnreadableData(field + ": " + path + " is a link to a missing file");
       }
       files.put(
-          name(folder, path), new FileIdentity(Files.size(path), "sha256:" + Sha256.of(path)));
+          name(folder, path), new FileIdentity(Files.size(path), "sha256:" + digests.of(path)));
     }
     return files;
   }

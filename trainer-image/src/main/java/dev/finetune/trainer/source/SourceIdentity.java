@@ -1,5 +1,7 @@
 package dev.finetune.trainer.source;
 
+import org.jspecify.annotations.Nullable;
+
 /**
  * Which bytes a URI stood for.
  *
@@ -7,5 +9,24 @@ package dev.finetune.trainer.source;
  * @param digest {@code sha256:} of the bytes of a local file, {@code etag:} of an S3 object, or
  *     {@code sha256:} over names, sizes and digests of the files of a folder
  * @param bytes size in all
+ * @param content the same over the SHA-256 of the bytes that were read, wherever they came from;
+ *     absent in records of older versions
  */
-public record SourceIdentity(String uri, String digest, long bytes) {}
+public record SourceIdentity(String uri, String digest, long bytes, @Nullable String content) {
+  /** Makes one of which the content is not known. */
+  public SourceIdentity(String uri, String digest, long bytes) {
+    this(uri, digest, bytes, null);
+  }
+
+  /** Returns whether both stand for the same bytes, as far as both know. */
+  @SuppressWarnings("NullAway") // What comes from JSON may lack any field.
+  public boolean matches(@Nullable SourceIdentity other) {
+    return other != null
+        && uri != null
+        && uri.equals(other.uri)
+        && digest != null
+        && digest.equals(other.digest)
+        && bytes == other.bytes
+        && (content == null || other.content == null || content.equals(other.content));
+  }
+}

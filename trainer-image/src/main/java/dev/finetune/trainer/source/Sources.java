@@ -1,15 +1,20 @@
 package dev.finetune.trainer.source;
 
+import dev.finetune.trainer.cache.CacheLimit;
+import dev.finetune.trainer.cache.ContentCache;
 import dev.finetune.trainer.failure.InvalidConfiguration;
 import dev.finetune.trainer.failure.StorageUnreachable;
 import dev.finetune.trainer.failure.UnreadableData;
 import dev.finetune.trainer.storage.ObjectKey;
 import dev.finetune.trainer.storage.ObjectStores;
-import dev.finetune.trainer.storage.Retry;
 import dev.finetune.trainer.storage.StorageSettings;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Clock;
 import java.util.Map;
+import java.util.Optional;
+import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Brings what a URI names to the local disk:
@@ -23,43 +28,63 @@ import java.util.Map;
  * </ul>
  *
  * Of a folder, files with the suffixes of models and data count, hidden ones do not.
+ *
+ * <p>Closed once nothing is read any more of what was fetched: downloads have their names only as
+ * long.
  */
-public final class Sources {
-  /** Variable with the folder of downloads. */
+public final class Sources implements AutoCloseable {
+  /** Variable with the folder of the cache. */
   public static final String CACHE_VARIABLE = "FINETUNE_CACHE";
 
   /** Variable with the folder where a pod has its claims, each under its name. */
   public static final String PVC_ROOT_VARIABLE = "FINETUNE_PVC_ROOT";
 
-  private final S3Cache cache;
+  private final Path cacheFolder;
   private final Map<String, String> environment;
+  private final Consumer<String> notices;
+  private final LocalDigests digests;
+  private @Nullable ContentCache cache;
 
   /**
    * Makes one; nothing is read yet.
    *
-   * @param cacheFolder folder of downloads; made when needed, and kept by the caller from one
+   * @param cacheFolder folder of the cache; made when needed, and kept by the caller from one
    *     attempt to the next
-   * @param settings how S3 is reached
-   * @param retry when a failed request is made again
    * @param environment variables of the process
+   * @param notices takes a sentence on whatever is wrong with the cache
    */
   public Sources(
-      Path cacheFolder, StorageSettings settings, Retry retry, Map<String, String> environment) {
-    this.cache = new S3Cache(cacheFolder.toAbsolutePath(), settings, retry);
+      Path cacheFolder, Map<String, String> environment, Consumer<String> notices) {
+    this.cacheFolder = cacheFolder;
     this.environment = environment;
+    this.notices = notices;
+    this.digests = new LocalDigests(this::optionalCache, Clock.systemUTC());
   }
 
   /**
    * Returns the file or folder that a URI names, on the local disk, and the identity of its bytes.
    *
    * @param field field of the job that holds the URI, for messages, such as {@code spec.model.uri}
+   * @param settings how S3 is reached
    * @throws UnreadableData if there is no such file
    * @throws InvalidConfiguration if the URI is of another kind, or the credentials are wrong
    * @throws StorageUnreachable if S3 or the disk fails until the deadline
    */
-  public Source fetch(String field, String uri) {
+  public Source fetch(String field, String uri, StorageSettings settings) {
+    return fetch(field, uri, settings, null);
+  }
+
+  /**
+   * Returns what a URI names, as {@link #fetch(String, String, StorageSettings)} does, without a
+   * request to S3 if the cache has what is expected.
+   *
+   * @param expected what an earlier attempt of the run read, or null. What is returned may be
+   *     something else, if the bytes behind the URI have changed
+   */
+  public Source fetch(
+      String field, String uri, StorageSettings settings, @Nullable SourceIdentity expected) {
     if (uri.startsWith("s3://")) {
-      return cache.fetch(field, uri);
+      return new S3Downloads(cache(), settings, notices).fetch(field, uri, expected);
     }
     if (uri.startsWith("file:")) {
       return local(field, uri, ObjectStores.filePath(field, uri));
@@ -71,12 +96,34 @@ public final class Sources {
         field + ": must start with file:, s3:// or pvc://, was " + ObjectKey.printable(uri));
   }
 
-  private static Source local(String field, String uri, Path path) {
+  /**
+   * Returns the cache, which closes with this.
+   *
+   * @throws StorageUnreachable if its folder cannot be used
+   */
+  public synchronized ContentCache cache() {
+    if (cache == null) {
+      cache = ContentCache.open(cacheFolder, CacheLimit.of(environment), notices);
+    }
+    return cache;
+  }
+
+  /** Returns the cache, if its folder can be used, for what can be done without. */
+  public Optional<ContentCache> optionalCache() {
+    try {
+      return Optional.of(cache());
+    } catch (StorageUnreachable e) {
+      notices.accept(e.getMessage());
+      return Optional.empty();
+    }
+  }
+
+  private Source local(String field, String uri, Path path) {
     Path absolute = path.toAbsolutePath().normalize();
     if (!Files.exists(absolute)) {
       throw new UnreadableData(field + ": no such file or folder: " + absolute);
     }
-    return new Source(absolute, SourceFiles.identify(field, uri, absolute));
+    return new Source(absolute, SourceFiles.identify(field, uri, absolute, digests));
   }
 
   private Path claimPath(String field, String uri) {
@@ -91,5 +138,13 @@ public final class Sources {
           field + ": must be pvc://claim/path, was " + ObjectKey.printable(uri));
     }
     return Path.of(root).resolve(name);
+  }
+
+  @Override
+  public synchronized void close() {
+    if (cache != null) {
+      cache.close();
+      cache = null;
+    }
   }
 }

@@ -193,6 +193,29 @@ public final class SafetensorsReader implements WeightReader {
     return values;
   }
 
+  /** Takes the bytes of a tensor in order, in parts. */
+  public interface ByteSink {
+    /**
+     * Takes the next part.
+     *
+     * @param bytes the part, overwritten after the call
+     * @param count how many of the bytes count
+     */
+    void accept(byte[] bytes, int count);
+  }
+
+  /** Passes the values of a tensor of type U8 on in parts. */
+  public void streamBytes(String name, ByteSink sink) {
+    Stored stored = require(name, ElementType.U8);
+    byte[] part = new byte[1 << 16];
+    long size = stored.entry.bytes();
+    for (long done = 0; done < size; done += part.length) {
+      int count = (int) Math.min(part.length, size - done);
+      stored.file.copy(stored.entry.offset() + done, part, count);
+      sink.accept(part, count);
+    }
+  }
+
   @Override
   public void close() {
     files.forEach(MappedFile::close);

@@ -10,21 +10,23 @@ import dev.finetune.embedded.objectstore.ObjectStoreOptions;
 import dev.finetune.trainer.failure.InvalidConfiguration;
 import dev.finetune.trainer.failure.UnreadableData;
 import dev.finetune.trainer.storage.ObjectStore;
-import dev.finetune.trainer.storage.Retry;
 import dev.finetune.trainer.storage.S3Store;
 import dev.finetune.trainer.storage.StorageSettings;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.URI;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.attribute.FileTime;
-import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -35,6 +37,8 @@ class SourcesTest {
   private static EmbeddedObjectStore server;
 
   @TempDir Path folder;
+  private final List<String> notices = new ArrayList<>();
+  private Sources sources;
 
   @BeforeAll
   static void start() throws IOException {
@@ -47,22 +51,34 @@ class SourcesTest {
     server.close();
   }
 
+  @BeforeEach
+  void open() {
+    sources = new Sources(cache(), Map.of(), notices::add);
+  }
+
+  @AfterEach
+  void close() {
+    sources.close();
+    assertThat(notices).isEmpty();
+  }
+
   @Test
   void readsALocalFileInPlace() throws IOException {
     Path file = Files.writeString(folder.resolve("train.jsonl"), "{}\n");
-    Source source = sources().fetch("spec.dataset.train", "file:" + file);
+    Source source = fetch("spec.dataset.train", "file:" + file);
     assertThat(source.path()).isEqualTo(file);
     assertThat(source.identity())
         .isEqualTo(
             new SourceIdentity(
                 "file:" + file,
                 "sha256:ca3d163bab055381827226140568f3bef7eaac187cebd76878e0b63e9e442356",
-                3));
+                3,
+                "sha256:ca3d163bab055381827226140568f3bef7eaac187cebd76878e0b63e9e442356"));
   }
 
   @Test
   void takesARelativePathFromTheWorkingFolder() {
-    Source source = sources().fetch("spec.model.uri", "file:pom.xml");
+    Source source = fetch("spec.model.uri", "file:pom.xml");
     assertThat(source.path()).isEqualTo(Path.of("pom.xml").toAbsolutePath());
   }
 
@@ -72,29 +88,28 @@ class SourcesTest {
     Files.writeString(model.resolve("config.json"), "{}");
     Files.writeString(model.resolve("model.safetensors"), "weights");
     String uri = "file:" + model;
-    SourceIdentity before = sources().fetch("spec.model.uri", uri).identity();
+    SourceIdentity before = fetch("spec.model.uri", uri).identity();
     assertThat(before.bytes()).isEqualTo(9);
 
     Files.writeString(model.resolve("README.md"), "not read");
     Files.writeString(model.resolve("pytorch_model.bin"), "not read");
     Files.writeString(model.resolve(".hidden.json"), "not read");
-    assertThat(sources().fetch("spec.model.uri", uri).identity()).isEqualTo(before);
+    assertThat(fetch("spec.model.uri", uri).identity()).isEqualTo(before);
 
     Files.writeString(model.resolve("model.safetensors"), "Weights");
-    assertThat(sources().fetch("spec.model.uri", uri).identity().digest())
-        .isNotEqualTo(before.digest());
+    assertThat(fetch("spec.model.uri", uri).identity().digest()).isNotEqualTo(before.digest());
   }
 
   @Test
   void namesAMissingFile() {
-    assertThatThrownBy(() -> sources().fetch("spec.dataset.train", "file:" + folder + "/no.jsonl"))
+    assertThatThrownBy(() -> fetch("spec.dataset.train", "file:" + folder + "/no.jsonl"))
         .isInstanceOf(UnreadableData.class)
         .hasMessage("spec.dataset.train: no such file or folder: " + folder + "/no.jsonl");
   }
 
   @Test
   void refusesAFolderWithNothingToRead() {
-    assertThatThrownBy(() -> sources().fetch("spec.model.uri", "file:" + folder))
+    assertThatThrownBy(() -> fetch("spec.model.uri", "file:" + folder))
         .isInstanceOf(UnreadableData.class)
         .hasMessageContaining("must hold model or data files");
   }
@@ -102,19 +117,15 @@ class SourcesTest {
   @Test
   void downloadsAnObjectOnceForEachEtag() throws IOException {
     put("data/train.jsonl", "first");
-    Source first = sources().fetch("spec.dataset.train", "s3://models/data/train.jsonl");
+    Source first = fetch("spec.dataset.train", "s3://models/data/train.jsonl");
     assertThat(first.path()).hasContent("first").hasFileName("train.jsonl");
     assertThat(first.identity().digest()).startsWith("etag:");
-    Files.setLastModifiedTime(first.path(), FileTime.from(Instant.EPOCH));
-
-    Source again = sources().fetch("spec.dataset.train", "s3://models/data/train.jsonl");
-    assertThat(again).isEqualTo(first);
-    assertThat(Files.getLastModifiedTime(again.path()).toInstant())
-        .as("not downloaded again")
-        .isEqualTo(Instant.EPOCH);
+    Source again = fetch("spec.dataset.train", "s3://models/data/train.jsonl");
+    assertThat(again.identity()).isEqualTo(first.identity());
+    assertThat(again.path()).matches(path -> isSame(path, first.path()), "the same file");
 
     put("data/train.jsonl", "second");
-    Source second = sources().fetch("spec.dataset.train", "s3://models/data/train.jsonl");
+    Source second = fetch("spec.dataset.train", "s3://models/data/train.jsonl");
     assertThat(second.path()).hasContent("second");
     assertThat(first.path()).hasContent("first");
     assertThat(second.identity().digest()).isNotEqualTo(first.identity().digest());
@@ -127,23 +138,23 @@ class SourcesTest {
     put("llama/sub/tokenizer.json", "{ }");
     put("llama/pytorch_model.bin", "not read");
     put("llama-other/config.json", "{}");
-    Source source = sources().fetch("spec.model.uri", "s3://models/llama");
+    Source source = fetch("spec.model.uri", "s3://models/llama");
     assertThat(source.path().resolve("model.safetensors")).hasContent("weights");
     assertThat(source.path().resolve("sub/tokenizer.json")).exists();
     assertThat(source.path().resolve("pytorch_model.bin")).doesNotExist();
     assertThat(source.identity().bytes()).isEqualTo(12);
-    assertThat(sources().fetch("spec.model.uri", "s3://models/llama/").path())
+    assertThat(fetch("spec.model.uri", "s3://models/llama/").path())
         .isDirectoryContaining("glob:**/config.json");
   }
 
   @Test
   void leavesNothingHalfDownloaded() {
-    assertThatThrownBy(() -> sources().fetch("spec.model.uri", "s3://models/none"))
+    assertThatThrownBy(() -> fetch("spec.model.uri", "s3://models/none"))
         .isInstanceOf(UnreadableData.class)
         .hasMessage("spec.model.uri: no such object or folder: s3://models/none");
     put("ok/config.json", "{}");
-    sources().fetch("spec.model.uri", "s3://models/ok");
-    assertThat(cache()).isDirectoryNotContaining("glob:**/.partial-*");
+    fetch("spec.model.uri", "s3://models/ok");
+    assertThat(cache().resolve("partial")).isEmptyDirectory();
   }
 
   @Test
@@ -152,16 +163,19 @@ class SourcesTest {
         Files.writeString(
             Files.createDirectories(folder.resolve("pvc/claim/models")).resolve("m.gguf"), "GGUF");
     Map<String, String> pod = Map.of("FINETUNE_PVC_ROOT", folder.resolve("pvc").toString());
-    Source source = sources(pod).fetch("spec.model.uri", "pvc://claim/models/m.gguf");
-    assertThat(source.path()).isEqualTo(file);
-    assertThatThrownBy(() -> sources(pod).fetch("spec.model.uri", "pvc://claim/../../etc/passwd"))
-        .isInstanceOf(InvalidConfiguration.class)
-        .hasMessageStartingWith("spec.model.uri: must be pvc://claim/path");
+    try (Sources inAPod = new Sources(cache(), pod, notices::add)) {
+      Source source = inAPod.fetch("spec.model.uri", "pvc://claim/models/m.gguf", settings());
+      assertThat(source.path()).isEqualTo(file);
+      assertThatThrownBy(
+              () -> inAPod.fetch("spec.model.uri", "pvc://claim/../../etc/passwd", settings()))
+          .isInstanceOf(InvalidConfiguration.class)
+          .hasMessageStartingWith("spec.model.uri: must be pvc://claim/path");
+    }
   }
 
   @Test
   void saysThatClaimsNeedACluster() {
-    assertThatThrownBy(() -> sources().fetch("spec.model.uri", "pvc://claim/m.gguf"))
+    assertThatThrownBy(() -> fetch("spec.model.uri", "pvc://claim/m.gguf"))
         .isInstanceOf(InvalidConfiguration.class)
         .hasMessageContaining("spec.model.uri: pvc: works in a cluster only");
   }
@@ -169,7 +183,7 @@ class SourcesTest {
   @ParameterizedTest
   @ValueSource(strings = {"hf://a/b", "/etc/passwd", "http://host/x", "s3://models/../x", "file:"})
   void refusesOtherUris(String uri) {
-    assertThatThrownBy(() -> sources().fetch("spec.model.uri", uri))
+    assertThatThrownBy(() -> fetch("spec.model.uri", uri))
         .isInstanceOf(InvalidConfiguration.class)
         .hasMessageStartingWith("spec.model.uri: must ");
   }
@@ -178,8 +192,7 @@ class SourcesTest {
   void namesTheSecretIfItIsWrong() {
     StorageSettings wrong =
         StorageSettings.at(URI.create(server.endpoint().toString()), server.accessKey(), "wrong");
-    Sources sources = new Sources(cache(), wrong, Retry.standard(), Map.of());
-    assertThatThrownBy(() -> sources.fetch("spec.model.uri", "s3://models/llama"))
+    assertThatThrownBy(() -> sources.fetch("spec.model.uri", "s3://models/llama", wrong))
         .isInstanceOf(InvalidConfiguration.class)
         .hasMessageStartingWith("spec.storage.secretRef: ");
   }
@@ -192,9 +205,8 @@ class SourcesTest {
     hostile.start();
     try {
       URI endpoint = URI.create("http://127.0.0.1:" + hostile.getAddress().getPort());
-      Sources sources =
-          new Sources(cache(), StorageSettings.at(endpoint, "a", "b"), Retry.standard(), Map.of());
-      assertThatThrownBy(() -> sources.fetch("spec.model.uri", "s3://models/llama/"))
+      StorageSettings settings = StorageSettings.at(endpoint, "a", "b");
+      assertThatThrownBy(() -> sources.fetch("spec.model.uri", "s3://models/llama/", settings))
           .isInstanceOf(UnreadableData.class)
           .hasMessageContaining("holds a name that is no path: ../../evil.json");
     } finally {
@@ -222,12 +234,16 @@ class SourcesTest {
     return folder.resolve("cache");
   }
 
-  private Sources sources() {
-    return sources(Map.of());
+  private Source fetch(String field, String uri) {
+    return sources.fetch(field, uri, settings());
   }
 
-  private Sources sources(Map<String, String> environment) {
-    return new Sources(cache(), settings(), Retry.standard(), environment);
+  private static boolean isSame(Path one, Path other) {
+    try {
+      return Files.isSameFile(one, other);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
   }
 
   private static StorageSettings settings() {
