@@ -113,12 +113,14 @@ record Inputs(
   /**
    * Returns what this attempt resolved, for {@code run.json}.
    *
+   * @param compute what it computes on
    * @param plan what was chosen for the memory
    */
-  RunRecord record(FineTuneJobSpec spec, String precision, MemoryPlan plan) {
+  RunRecord record(FineTuneJobSpec spec, Compute compute, String precision, MemoryPlan plan) {
     SortedMap<String, String> versions = new TreeMap<>();
     versions.put("trainer", "0.1.0");
     versions.put("libtorch", "2.7.1");
+    versions.put("device", compute.name());
     versions.put("java", System.getProperty("java.version"));
     return new RunRecord(
         SpecHash.of(spec),

@@ -8,6 +8,7 @@ import dev.finetune.trainer.adapter.AdapterSettings;
 import dev.finetune.trainer.adapter.RequestedAdapter;
 import dev.finetune.trainer.checkpoint.AdapterFiles;
 import dev.finetune.trainer.data.Example;
+import dev.finetune.trainer.engine.ElementType;
 import dev.finetune.trainer.engine.Engine;
 import dev.finetune.trainer.engine.Kernels;
 import dev.finetune.trainer.engine.ProductRate;
@@ -47,11 +48,16 @@ record Session(
     String adapterConfig)
     implements AutoCloseable {
   /** Loads the model and makes the adapter, as the run's record says. */
-  static Session open(FineTuneJobSpec spec, Inputs inputs, RunRecord record, Console console) {
+  static Session open(
+      FineTuneJobSpec spec, Inputs inputs, RunRecord record, Compute compute, Console console) {
     Opening opening = new Opening();
     boolean opened = false;
     try {
-      Session session = open(opening, spec, inputs, record, console);
+      ElementType type = Resolved.elementType(record.precision());
+      Engine engine = compute.start(record.threads(), type);
+      opening.add(engine::close);
+      tellDevice(record, compute, console);
+      Session session = open(opening, spec, inputs, record, new Kernels(engine, type), console);
       opened = true;
       return session;
     } finally {
@@ -74,11 +80,22 @@ record Session(
     }
   }
 
+  private static void tellDevice(RunRecord record, Compute compute, Console console) {
+    String first = record.versions().getOrDefault("device", "cpu");
+    if (!first.equals(compute.name())) {
+      console.say(
+          "note: the run began on %s and goes on on %s, where sums are rounded otherwise",
+          first, compute.name());
+    }
+  }
+
   private static Session open(
-      Opening opening, FineTuneJobSpec spec, Inputs inputs, RunRecord record, Console console) {
-    Engine engine = Engine.start(record.threads());
-    opening.add(engine::close);
-    Kernels kernels = new Kernels(engine, Resolved.elementType(record.precision()));
+      Opening opening,
+      FineTuneJobSpec spec,
+      Inputs inputs,
+      RunRecord record,
+      Kernels kernels,
+      Console console) {
     long start = System.nanoTime();
     Path initial = inputs.initialAdapter();
     AdapterSettings settings =
@@ -117,7 +134,7 @@ record Session(
                 spec.adapter().loraPlusRatio(),
                 record.recompute()));
     return new Session(
-        engine,
+        kernels.engine(),
         model,
         adapter,
         trainer,
