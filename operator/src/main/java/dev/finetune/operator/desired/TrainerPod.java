@@ -83,7 +83,7 @@ final class TrainerPod {
       FineTuneJob job, TrainerVolumes volumes, OperatorConfig.Trainer config) {
     return new ContainerBuilder()
         .withName(TrainerJob.CONTAINER)
-        .withImage(config.image())
+        .withImage(TrainerImage.of(job.getSpec(), config))
         .withImagePullPolicy(config.imagePullPolicy())
         .withArgs("run", "--job", TrainerVolumes.CONFIGURATION + "/" + JobConfigMap.KEY)
         .withEnv(TrainerEnvironment.of(job))
