@@ -47,6 +47,14 @@ bench-kernels: build ## Time single kernels with JMH; options in BENCH="attentio
 image: tools ## Build the trainer and operator images as archives, without Docker
 	@images/build >/dev/null
 
+.PHONY: image-cuda
+image-cuda: tools ## Build the trainer's image for GPUs (fetches 2.5 GB; was never run on a GPU)
+	@images/test-cuda-libtorch && images/build trainer-cuda >/dev/null
+
+.PHONY: test-gpu
+test-gpu: tools ## Run the tests that need a GPU; without one they fail
+	@trainer-image/bin/test-gpu
+
 .PHONY: e2e
 e2e: tools ## Train on a real single-node Kubernetes
 	@e2e/run

@@ -26,6 +26,12 @@ public interface OperatorConfig {
     /** Returns the image of the trainer. */
     String image();
 
+    /**
+     * Returns the image for jobs whose limits name a resource that ends in {@code /gpu}; that of
+     * all others if absent.
+     */
+    Optional<String> gpuImage();
+
     /** Returns when the image is pulled: Always, IfNotPresent or Never. */
     @WithDefault("IfNotPresent")
     String imagePullPolicy();

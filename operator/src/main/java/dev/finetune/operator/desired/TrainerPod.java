@@ -91,7 +91,7 @@ final class TrainerPod {
       OperatorConfig.Trainer config) {
     return new ContainerBuilder()
         .withName(TrainerJob.CONTAINER)
-        .withImage(config.image())
+        .withImage(TrainerImage.of(job.getSpec(), config))
         .withImagePullPolicy(config.imagePullPolicy())
         .withArgs("run", "--job", TrainerVolumes.CONFIGURATION + "/" + JobConfigMap.KEY)
         .withEnv(TrainerEnvironment.of(job, attempt))

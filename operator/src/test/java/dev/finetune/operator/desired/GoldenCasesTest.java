@@ -34,7 +34,11 @@ class GoldenCasesTest {
 
   private final KubernetesSerialization serialization = new KubernetesSerialization();
   private final OperatorConfig.Trainer config =
-      Settings.with(Map.of("trainer.work-size-limit", "20Gi")).trainer();
+      Settings.with(
+              Map.of(
+                  "trainer.work-size-limit", "20Gi",
+                  "trainer.gpu-image", "registry.example/trainer-cuda:1.0"))
+          .trainer();
 
   @TestFactory
   List<DynamicTest> makesTheObjectsOfEveryCase() throws IOException {

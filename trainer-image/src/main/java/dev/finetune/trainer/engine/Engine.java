@@ -1,9 +1,6 @@
 package dev.finetune.trainer.engine;
 
-import static java.lang.foreign.ValueLayout.JAVA_BYTE;
-import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
-import static java.lang.foreign.ValueLayout.JAVA_SHORT;
-
+import ai.djl.Device;
 import ai.djl.engine.EngineException;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
@@ -14,6 +11,7 @@ import ai.djl.pytorch.engine.PtSymbolBlock;
 import ai.djl.pytorch.jni.IValue;
 import ai.djl.pytorch.jni.IValueUtils;
 import ai.djl.pytorch.jni.JniUtils;
+import dev.finetune.trainer.failure.InvalidConfiguration;
 import dev.finetune.trainer.failure.OutOfMemory;
 import java.io.IOException;
 import java.io.InputStream;
@@ -26,6 +24,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Locale;
+import java.util.Optional;
 
 /**
  * libtorch with the kernels of this project. There is one in a process; it is used by the thread
@@ -38,13 +37,21 @@ public final class Engine implements AutoCloseable {
   private final PtNDManager manager;
   private final PtSymbolBlock block;
   private final TorchShim shim;
+  private final ComputeDevice device;
+  private final HostAccess access;
   private final NativeAllocator allocator = new NativeAllocator();
   private final TensorMemory memory = new TensorMemory();
 
-  private Engine(PtNDManager manager, PtSymbolBlock block, TorchShim shim) {
+  private Engine(PtNDManager manager, PtSymbolBlock block, TorchShim shim, ComputeDevice device) {
     this.manager = manager;
     this.block = block;
     this.shim = shim;
+    this.device = device;
+    this.access =
+        switch (device) {
+          case CPU -> new HostAccess.Direct();
+          case CUDA -> new HostAccess.ByCopy(shim);
+        };
   }
 
   /**
@@ -86,15 +93,27 @@ public final class Engine implements AutoCloseable {
     System.setProperty("ai.djl.offline", "true");
   }
 
+  /** Loads libtorch and the kernels for the machine's processors. */
+  public static Engine start(int threads) {
+    return start(threads, ComputeDevice.CPU);
+  }
+
   /**
    * Loads libtorch and the kernels.
    *
    * @param threads threads within an operation; the same number is needed for the same bits
+   * @param device where all tensors lie and all kernels run
+   * @throws InvalidConfiguration if the device is not there, or its products would not be the same
+   *     bits each time
    */
-  public static Engine start(int threads) {
+  public static Engine start(int threads, ComputeDevice device) {
     setProperties();
     System.setProperty("ai.djl.pytorch.num_threads", Integer.toString(threads));
-    PtNDManager manager = (PtNDManager) NDManager.newBaseManager(NAME);
+    if (device == ComputeDevice.CUDA) {
+      requireGpu();
+    }
+    // What DJL makes itself stays in the machine's memory; tensors of the engine do not come of it.
+    PtNDManager manager = (PtNDManager) NDManager.newBaseManager(Device.cpu(), NAME);
     JniUtils.setNumThreads(threads);
     try {
       Path archive = Files.createTempFile("kernels", ".pt");
@@ -102,13 +121,50 @@ public final class Engine implements AutoCloseable {
         Files.write(archive, KernelArchive.of(source()));
         PtSymbolBlock block =
             JniUtils.loadModule(manager, archive, false, new String[0], new String[0], true);
-        return new Engine(manager, block, new TorchShim());
+        return new Engine(manager, block, new TorchShim(), device);
       } finally {
         Files.delete(archive);
       }
     } catch (IOException e) {
       throw new UncheckedIOException("the kernels could not be written to the temporary folder", e);
     }
+  }
+
+  private static void requireGpu() {
+    Libtorch libtorch = Libtorch.ofProcess();
+    if (!libtorch.forCuda()) {
+      throw new InvalidConfiguration(
+          "device cuda: expected libtorch for CUDA, found the flavor " + libtorch.flavor());
+    }
+    Determinism.requireFixedWorkspace(System.getenv(Determinism.WORKSPACE));
+    if (findGpu().isEmpty()) {
+      throw new InvalidConfiguration(
+          "device cuda: expected an NVIDIA driver and a GPU that this process may use, found none");
+    }
+    Determinism.require();
+  }
+
+  /**
+   * Returns the first GPU that this process may use; empty too where libtorch is one for CPUs. It
+   * waits for libtorch to be loaded if libtorch is one for CUDA.
+   *
+   * @throws InvalidConfiguration if libtorch for CUDA lacks a library
+   */
+  public static Optional<Gpu> findGpu() {
+    if (!Libtorch.ofProcess().forCuda()) {
+      return Optional.empty();
+    }
+    setProperties();
+    try {
+      ai.djl.engine.Engine.getEngine(NAME);
+    } catch (EngineException e) {
+      if (e.getCause() instanceof UnsatisfiedLinkError missing) {
+        throw new InvalidConfiguration(
+            "libtorch for CUDA cannot be loaded: " + missing.getMessage(), e);
+      }
+      throw e;
+    }
+    return CudaRuntime.loaded().flatMap(CudaRuntime::firstGpu);
   }
 
   private static String source() throws IOException {
@@ -124,6 +180,11 @@ public final class Engine implements AutoCloseable {
   public static String version() {
     setProperties();
     return ai.djl.engine.Engine.getEngine(NAME).getVersion();
+  }
+
+  /** Returns where tensors lie and kernels run. */
+  public ComputeDevice device() {
+    return device;
   }
 
   /** Sets the number of threads within an operation, for the calling thread. */
@@ -162,7 +223,7 @@ public final class Engine implements AutoCloseable {
   public Tensor empty(Scope scope, ElementType type, long... shape) {
     long handle;
     try {
-      handle = shim.empty(type, shape);
+      handle = shim.empty(device, type, shape);
     } catch (IllegalStateException e) {
       throw new OutOfMemory(
           "libtorch has no memory for a tensor of shape " + Arrays.toString(shape), e);
@@ -173,14 +234,14 @@ public final class Engine implements AutoCloseable {
   /** Copies floats to a new tensor. */
   public Tensor floats(Scope scope, float[] values, long... shape) {
     Tensor tensor = empty(scope, ElementType.F32, shape);
-    tensor.memory().copyFrom(MemorySegment.ofArray(values));
+    access.write(tensor, 0, MemorySegment.ofArray(values));
     return tensor;
   }
 
   /** Copies 64-bit integers to a new tensor of one dimension. */
   public Tensor longs(Scope scope, long[] values) {
     Tensor tensor = empty(scope, ElementType.I64, values.length);
-    tensor.memory().copyFrom(MemorySegment.ofArray(values));
+    access.write(tensor, 0, MemorySegment.ofArray(values));
     return tensor;
   }
 
@@ -191,26 +252,37 @@ public final class Engine implements AutoCloseable {
    */
   public Tensor copyOf(Scope scope, Buffer buffer, ElementType type, long... shape) {
     Tensor tensor = empty(scope, type, shape);
-    tensor.memory().copyFrom(MemorySegment.ofBuffer(buffer));
+    access.write(tensor, 0, MemorySegment.ofBuffer(buffer));
     return tensor;
   }
 
   /** Returns a tensor of zeros of type {@code F32}. */
   public Tensor zeros(Scope scope, long... shape) {
-    return scope.own(
-        new Tensor(this, (PtNDArray) manager.zeros(new Shape(shape), DataType.FLOAT32)));
+    return switch (device) {
+      // Pages of zeros that the system hands out cost nothing until they are used.
+      case CPU ->
+          scope.own(
+              new Tensor(this, (PtNDArray) manager.zeros(new Shape(shape), DataType.FLOAT32)));
+      case CUDA -> {
+        Tensor tensor = empty(scope, ElementType.F32, shape);
+        try (Scope temporary = new Scope()) {
+          call(temporary, "fill", tensor, 0.0);
+        }
+        yield tensor;
+      }
+    };
   }
 
   /** Overwrites a tensor of type {@code F32} with the remaining floats of a buffer. */
   public void set(Tensor target, ByteBuffer floats) {
     requireSize(target, floats.remaining());
-    target.memory().copyFrom(MemorySegment.ofBuffer(floats));
+    access.write(target, 0, MemorySegment.ofBuffer(floats));
   }
 
   /** Overwrites a tensor of type {@code F32}. */
   public void set(Tensor target, float[] floats) {
     requireSize(target, (long) floats.length * Float.BYTES);
-    target.memory().copyFrom(MemorySegment.ofArray(floats));
+    access.write(target, 0, MemorySegment.ofArray(floats));
   }
 
   private static void requireSize(Tensor target, long bytes) {
@@ -228,15 +300,15 @@ public final class Engine implements AutoCloseable {
    * @param values the first {@code count} of these are taken
    */
   public void write(Tensor target, long start, float[] values, int count) {
-    MemorySegment memory = target.memory();
     if (target.is(ElementType.F32)) {
-      MemorySegment.copy(values, 0, memory, JAVA_FLOAT, start * Float.BYTES, count);
+      MemorySegment floats = MemorySegment.ofArray(values).asSlice(0, (long) count * Float.BYTES);
+      access.write(target, start * Float.BYTES, floats);
     } else if (target.is(ElementType.BF16)) {
       short[] rounded = new short[count];
       for (int i = 0; i < count; i++) {
         rounded[i] = bfloat16(values[i]);
       }
-      MemorySegment.copy(rounded, 0, memory, JAVA_SHORT, start * Short.BYTES, count);
+      access.write(target, start * Short.BYTES, MemorySegment.ofArray(rounded));
     } else {
       throw new IllegalArgumentException(target + ": expected type F32 or BF16");
     }
@@ -247,7 +319,7 @@ public final class Engine implements AutoCloseable {
     if (!target.is(ElementType.U8)) {
       throw new IllegalArgumentException(target + ": expected type U8");
     }
-    MemorySegment.copy(values, 0, target.memory(), JAVA_BYTE, start, count);
+    access.write(target, start, MemorySegment.ofArray(values).asSlice(0, count));
   }
 
   /** Rounds to nearest, ties to even; any NaN becomes one NaN. */
@@ -354,8 +426,25 @@ public final class Engine implements AutoCloseable {
     memory.died(placement);
   }
 
-  boolean isPlain(PtNDArray array) {
-    return shim.isPlain(array.getHandle());
+  boolean isInARow(PtNDArray array) {
+    return shim.isInARow(array.getHandle());
+  }
+
+  /** Copies the elements of a tensor on a device, in row-major order and as numbers of a type. */
+  MemorySegment fetch(Tensor tensor, ElementType type) {
+    try (Scope scope = new Scope()) {
+      return new HostAccess.ByCopy(shim).read(call(scope, "in_a_row", tensor, type.code()));
+    }
+  }
+
+  /**
+   * Waits for the kernels that were called: on a GPU a call returns before its kernel has ended.
+   */
+  public void finish() {
+    switch (device) {
+      case CPU -> {}
+      case CUDA -> CudaRuntime.loaded().ifPresent(CudaRuntime::finish);
+    }
   }
 
   /** Gives memory that was freed back to the operating system, as after loading a model. */

@@ -50,26 +50,6 @@ public final class Processor {
     return hasBfloat16(flags(first()));
   }
 
-  /**
-   * Returns the name of the widest vectors that libtorch has code for, since sums are rounded in
-   * their order: {@code avx512}, {@code avx2} or {@code other}.
-   */
-  public static String vectors() {
-    try (Stream<String> lines = Files.lines(CPU_INFO)) {
-      return vectors(flags(lines));
-    } catch (IOException e) {
-      // As for a processor that has neither.
-      return "other";
-    }
-  }
-
-  static String vectors(Set<String> flags) {
-    if (flags.containsAll(Set.of("avx512f", "avx512bw", "avx512vl", "avx512dq"))) {
-      return "avx512";
-    }
-    return flags.contains("avx2") ? "avx2" : "other";
-  }
-
   static boolean hasBfloat16(Set<String> flags) {
     return flags.contains("avx512_bf16") || flags.contains("amx_bf16");
   }

@@ -57,13 +57,28 @@ public final class Tensor implements AutoCloseable {
     return placement.type() == type.code();
   }
 
+  /** Returns libtorch's number of the kind of device whose memory it lies in. */
+  int device() {
+    return placement.device();
+  }
+
+  /** Returns the address of the first element in the memory of its device. */
+  long address() {
+    return placement.data();
+  }
+
+  /** Returns whether the elements lie in the machine's memory, in row-major order without gaps. */
+  boolean isPlain() {
+    return device() == ComputeDevice.CPU.code() && engine.isInARow(array());
+  }
+
   /**
    * Returns the memory of the elements, to be used at once: it is gone when the tensor is closed.
    *
    * @throws IllegalStateException if they do not lie one after the other in the machine's memory
    */
   MemorySegment memory() {
-    if (!engine.isPlain(array())) {
+    if (!isPlain()) {
       throw new IllegalStateException("the elements of " + this + " do not lie in a row");
     }
     return MemorySegment.ofAddress(placement.data()).reinterpret(bytes());
@@ -75,7 +90,7 @@ public final class Tensor implements AutoCloseable {
    * never after it is closed.
    */
   public MemorySegment contents() {
-    if (engine.isPlain(array())) {
+    if (isPlain()) {
       return memory();
     }
     return is(ElementType.F32)
@@ -89,16 +104,22 @@ public final class Tensor implements AutoCloseable {
    * @return the elements in row-major order
    */
   public float[] toFloats() {
-    return is(ElementType.F32) && engine.isPlain(array())
-        ? memory().toArray(JAVA_FLOAT)
-        : array().toFloatArray();
+    if (is(ElementType.F32) && isPlain()) {
+      return memory().toArray(JAVA_FLOAT);
+    }
+    return device() == ComputeDevice.CPU.code()
+        ? array().toFloatArray()
+        : engine.fetch(this, ElementType.F32).toArray(JAVA_FLOAT);
   }
 
   /** Copies the elements of a tensor of bytes to Java. */
   public byte[] toBytes() {
-    return is(ElementType.U8) && engine.isPlain(array())
-        ? memory().toArray(JAVA_BYTE)
-        : array().toByteArray();
+    if (is(ElementType.U8) && isPlain()) {
+      return memory().toArray(JAVA_BYTE);
+    }
+    return device() == ComputeDevice.CPU.code()
+        ? array().toByteArray()
+        : engine.fetch(this, ElementType.U8).toArray(JAVA_BYTE);
   }
 
   @Override

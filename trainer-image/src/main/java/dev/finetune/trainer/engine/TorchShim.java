@@ -17,7 +17,6 @@ import java.lang.invoke.MethodHandle;
  * AtenTensorHandle} of the shim.
  */
 final class TorchShim {
-  private static final int CPU = 0;
   private static final int CONTIGUOUS_DIMENSIONS = 16;
 
   private final MethodHandle viewDtype = function("aoti_torch_view_dtype", JAVA_LONG, JAVA_INT);
@@ -33,6 +32,21 @@ final class TorchShim {
   private final MethodHandle sizes = function("aoti_torch_get_sizes", JAVA_LONG);
   private final MethodHandle strides = function("aoti_torch_get_strides", JAVA_LONG);
 
+  private final MethodHandle fromBlob =
+      function(
+          "aoti_torch_create_tensor_from_blob",
+          ADDRESS,
+          JAVA_LONG,
+          ADDRESS,
+          ADDRESS,
+          JAVA_LONG,
+          JAVA_INT,
+          JAVA_INT,
+          JAVA_INT);
+  private final MethodHandle copy =
+      plainFunction("aoti_torch_copy_", JAVA_LONG, JAVA_LONG, JAVA_INT);
+  private final MethodHandle delete = plainFunction("aoti_torch_delete_tensor_object", JAVA_LONG);
+
   /** Where results are written to; its use is guarded by this object's lock. */
   private final MemorySegment result = Arena.ofAuto().allocate(JAVA_LONG);
 
@@ -43,20 +57,25 @@ final class TorchShim {
    * @param storageBytes size of that block
    * @param data address of the first element
    * @param type libtorch's number of the element type
+   * @param device libtorch's number of the kind of device
    */
-  record Placement(long storage, long storageBytes, long data, int type) {}
+  record Placement(long storage, long storageBytes, long data, int type, int device) {}
 
   /** Looks a function up in the native library that DJL has loaded; its result comes last. */
   private static MethodHandle function(String name, MemoryLayout... parameters) {
     MemoryLayout[] all = new MemoryLayout[parameters.length + 1];
     System.arraycopy(parameters, 0, all, 0, parameters.length);
     all[parameters.length] = ADDRESS;
+    return plainFunction(name, all);
+  }
+
+  private static MethodHandle plainFunction(String name, MemoryLayout... parameters) {
     return Linker.nativeLinker()
         .downcallHandle(
             SymbolLookup.loaderLookup()
                 .find(name)
                 .orElseThrow(() -> new IllegalStateException("libtorch has no " + name)),
-            FunctionDescriptor.of(JAVA_INT, all));
+            FunctionDescriptor.of(JAVA_INT, parameters));
   }
 
   /** Returns the handle of a new tensor that shares the memory and reads it as another type. */
@@ -68,8 +87,8 @@ final class TorchShim {
     }
   }
 
-  /** Returns the handle of a new tensor in the machine's memory whose elements are not set. */
-  synchronized long empty(ElementType type, long... shape) {
+  /** Returns the handle of a new tensor in a device's memory whose elements are not set. */
+  synchronized long empty(ComputeDevice device, ElementType type, long... shape) {
     try (Arena arena = Arena.ofConfined()) {
       long[] steps = contiguousStrides(shape);
       int error =
@@ -79,7 +98,7 @@ final class TorchShim {
                   arena.allocateFrom(JAVA_LONG, shape),
                   arena.allocateFrom(JAVA_LONG, steps),
                   type.code(),
-                  CPU,
+                  device.code(),
                   0,
                   result);
       return answer(error);
@@ -105,7 +124,8 @@ final class TorchShim {
       long data = answer((int) dataPointer.invokeExact(handle, result));
       long offset = answer((int) storageOffset.invokeExact(handle, result));
       long bytes = answer((int) storageSize.invokeExact(handle, result));
-      return new Placement(data - offset * elementBytes(type), bytes, data, type);
+      int device = (int) answer((int) deviceType.invokeExact(handle, result));
+      return new Placement(data - offset * elementBytes(type), bytes, data, type, device);
     } catch (Throwable e) {
       throw failure("the place of a tensor", e);
     }
@@ -122,12 +142,59 @@ final class TorchShim {
     };
   }
 
-  /** Returns whether the elements lie in the machine's memory, in row-major order without gaps. */
-  synchronized boolean isPlain(long handle) {
+  /** Copies bytes of the machine's memory to an address of a device. */
+  synchronized void copyFromHost(long target, int device, MemorySegment host, long bytes) {
+    copy(target, device, host.address(), ComputeDevice.CPU.code(), bytes);
+  }
+
+  /** Copies bytes from an address of a device to the machine's memory. */
+  synchronized void copyToHost(long source, int device, MemorySegment host, long bytes) {
+    copy(host.address(), ComputeDevice.CPU.code(), source, device, bytes);
+  }
+
+  private void copy(long target, int targetDevice, long source, int sourceDevice, long bytes) {
+    if (bytes == 0) {
+      return;
+    }
     try {
-      if ((int) answer((int) deviceType.invokeExact(handle, result)) != CPU) {
-        return false;
+      long to = bytesAt(target, targetDevice, bytes);
+      try {
+        long from = bytesAt(source, sourceDevice, bytes);
+        try {
+          check((int) copy.invokeExact(to, from, 0));
+        } finally {
+          check((int) delete.invokeExact(from));
+        }
+      } finally {
+        check((int) delete.invokeExact(to));
       }
+    } catch (Throwable e) {
+      throw failure("a copy of " + bytes + " bytes", e);
+    }
+  }
+
+  /** Returns the handle of a tensor of bytes whose memory stays someone else's. */
+  private long bytesAt(long address, int device, long bytes) throws Throwable {
+    try (Arena arena = Arena.ofConfined()) {
+      int error =
+          (int)
+              fromBlob.invokeExact(
+                  MemorySegment.ofAddress(address),
+                  1L,
+                  arena.allocateFrom(JAVA_LONG, new long[] {bytes}),
+                  arena.allocateFrom(JAVA_LONG, new long[] {1}),
+                  0L,
+                  ElementType.U8.code(),
+                  device,
+                  0,
+                  result);
+      return answer(error);
+    }
+  }
+
+  /** Returns whether the elements lie in row-major order without gaps. */
+  synchronized boolean isInARow(long handle) {
+    try {
       int count = (int) answer((int) dimensions.invokeExact(handle, result));
       if (count > CONTIGUOUS_DIMENSIONS) {
         return false;
@@ -154,14 +221,19 @@ final class TorchShim {
             .toArray(JAVA_LONG);
   }
 
-  private long answer(int error) {
+  private static void check(int error) {
     if (error != 0) {
       throw new IllegalStateException("a function of libtorch's shim failed with " + error);
     }
+  }
+
+  private long answer(int error) {
+    check(error);
     return result.get(JAVA_LONG, 0);
   }
 
-  private static RuntimeException failure(String what, Throwable cause) {
+  /** Returns what to throw where a foreign function threw; errors are thrown at once. */
+  static RuntimeException failure(String what, Throwable cause) {
     return switch (cause) {
       case Error error -> throw error;
       case RuntimeException exception -> exception;

@@ -69,7 +69,12 @@ public final class QuantizedCache {
               + ", blocks of "
               + quantization.blockSize()
               + (quantization.doubleQuantization() ? ", scales quantized" : ""),
-          "libtorch " + libtorch + ", " + threads + " threads, " + Processor.vectors());
+          "libtorch "
+              + libtorch
+              + ", "
+              + threads
+              + " threads, "
+              + Processor.instructions(System.getenv()));
     }
   }
 

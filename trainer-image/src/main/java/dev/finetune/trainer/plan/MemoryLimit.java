@@ -11,12 +11,26 @@ import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
- * How much memory a process may use.
+ * How much memory tensors, and what lies beside them, may use.
  *
  * @param bytes the limit
  * @param source who sets it, for a person
+ * @param place whose memory it is
  */
-public record MemoryLimit(long bytes, String source) {
+public record MemoryLimit(long bytes, String source, Place place) {
+  /** Whose memory tensors lie in. */
+  public enum Place {
+    /** The process's own. */
+    PROCESS,
+    /** A GPU's; the process has memory of its own besides. */
+    GPU
+  }
+
+  /** Makes the limit of a process. */
+  public MemoryLimit(long bytes, String source) {
+    this(bytes, source, Place.PROCESS);
+  }
+
   private static final Pattern TOTAL = Pattern.compile("MemTotal:\\s+(\\d+) kB");
 
   /** Version 1 of control groups says no limit by a number beyond any machine. */

@@ -9,14 +9,21 @@ import java.util.List;
  * @param tokenBudget most tokens of a micro-batch
  * @param recompute whether the tape keeps a block's input only and the block is computed again
  * @param phases the worst moment of each phase
- * @param process what the process holds beside tensors
+ * @param beside what lies beside tensors in the same memory
+ * @param host what the process holds where tensors lie in a GPU's memory; empty where they lie in
+ *     its own
  */
 public record MemoryPlan(
-    int tokenBudget, boolean recompute, List<PhasePeak> phases, List<Allocation> process) {
+    int tokenBudget,
+    boolean recompute,
+    List<PhasePeak> phases,
+    List<Allocation> beside,
+    List<Allocation> host) {
   /** Copies the lists. */
   public MemoryPlan {
     phases = List.copyOf(phases);
-    process = List.copyOf(process);
+    beside = List.copyOf(beside);
+    host = List.copyOf(host);
   }
 
   /**
@@ -37,8 +44,17 @@ public record MemoryPlan(
     return phases.stream().max(Comparator.comparingLong(PhasePeak::nativeBytes)).orElseThrow();
   }
 
-  /** Returns the predicted peak of the whole process. */
+  /** Returns the predicted peak of the memory that tensors lie in: the process's or the GPU's. */
   public long peakBytes() {
-    return worst().nativeBytes() + process.stream().mapToLong(Allocation::bytes).sum();
+    return worst().nativeBytes() + sum(beside);
+  }
+
+  /** Returns the predicted peak of the process. */
+  public long processBytes() {
+    return host.isEmpty() ? peakBytes() : sum(host);
+  }
+
+  private static long sum(List<Allocation> allocations) {
+    return allocations.stream().mapToLong(Allocation::bytes).sum();
   }
 }

@@ -30,7 +30,12 @@ public final class PlanTable {
     }
     lines.add("");
     lines.add("Beside tensors:");
-    plan.process().forEach(a -> lines.add(row(a.name(), Planner.text(a.bytes()))));
+    plan.beside().forEach(a -> lines.add(row(a.name(), Planner.text(a.bytes()))));
+    if (!plan.host().isEmpty()) {
+      lines.add("");
+      lines.add(row("On the host", Planner.text(plan.processBytes())).strip());
+      plan.host().forEach(a -> lines.add(row(a.name(), Planner.text(a.bytes()))));
+    }
     lines.add("");
     lines.add(summary(plan, limit));
     return lines;
@@ -58,7 +63,7 @@ public final class PlanTable {
         .formatted(
             Planner.text(plan.tensorBytes()),
             Planner.text(tensorBytes),
-            Planner.text(plan.peakBytes()),
+            Planner.text(plan.processBytes()),
             peakBytes == null ? "unknown" : Planner.text(peakBytes));
   }
 

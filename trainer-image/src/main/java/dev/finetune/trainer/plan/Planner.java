@@ -39,8 +39,30 @@ public record Planner(Workload workload, Batches batches, MemoryLimit limit) {
         new Prediction(workload).phases(training, batches.evaluation(tokenBudget), recompute);
     int tokens = training.stream().mapToInt(Workload.Batch::tokens).max().orElse(0);
     long parameters = new ModelMemory(workload).adapterSize();
-    return new MemoryPlan(
-        tokenBudget, recompute, phases, ProcessMemory.of(workload, parameters, tokens));
+    List<MemoryPlan.Allocation> process = ProcessMemory.of(workload, parameters, tokens);
+    return switch (limit.place()) {
+      case PROCESS -> new MemoryPlan(tokenBudget, recompute, phases, process, List.of());
+      case GPU ->
+          new MemoryPlan(
+              tokenBudget,
+              recompute,
+              phases,
+              GpuMemory.of(workload, training, phases),
+              GpuMemory.host(process));
+    };
+  }
+
+  /**
+   * Checks what a plan leaves to the process, where tensors lie in a GPU's memory.
+   *
+   * @throws PlanDoesNotFit if that is more than the process may use
+   */
+  public static void requireHost(MemoryPlan plan, MemoryLimit host) {
+    if (plan.processBytes() > host.bytes()) {
+      throw new PlanDoesNotFit(
+          "the process needs %s beside the GPU, %s is %s; use more memory"
+              .formatted(text(plan.processBytes()), host.source(), text(host.bytes())));
+    }
   }
 
   /**

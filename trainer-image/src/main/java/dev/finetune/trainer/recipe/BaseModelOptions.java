@@ -5,6 +5,7 @@ import dev.finetune.api.spec.Storage;
 import dev.finetune.trainer.adapter.AdapterConfig;
 import dev.finetune.trainer.basemodel.BaseModel;
 import dev.finetune.trainer.checkpoint.AdapterFiles;
+import dev.finetune.trainer.engine.ElementType;
 import dev.finetune.trainer.engine.Engine;
 import dev.finetune.trainer.engine.Kernels;
 import dev.finetune.trainer.failure.InvalidConfiguration;
@@ -19,6 +20,7 @@ import java.util.Map;
 import java.util.function.Consumer;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /** The options by which commands other than {@code run} name a model and an adapter. */
@@ -52,6 +54,8 @@ final class BaseModelOptions {
       description = "Threads of a product. Default: all processors.")
   private int threads = Runtime.getRuntime().availableProcessors();
 
+  @Mixin private DeviceOption device = new DeviceOption();
+
   /** A model and perhaps an adapter in memory. */
   record Loaded(
       Engine engine,
@@ -79,9 +83,10 @@ final class BaseModelOptions {
   Loaded load(Sources sources) {
     Path folder = fetch(sources, "--model", model);
     BaseModel base = BaseModel.open(folder);
-    Engine engine = Engine.start(threads);
-    Kernels kernels =
-        new Kernels(engine, Resolved.elementType(Resolved.precision(parsedPrecision())));
+    Compute compute = Compute.of(device.choice(System.getenv()), Engine::findGpu);
+    ElementType type = Resolved.elementType(compute.precision(parsedPrecision()));
+    Engine engine = compute.start(threads, type);
+    Kernels kernels = new Kernels(engine, type);
     if (adapter == null) {
       return new Loaded(
           engine,

@@ -26,6 +26,9 @@ record Environment(Map<String, String> variables) {
   /** Variable with a folder for downloads. */
   static final String CACHE = "FINETUNE_CACHE";
 
+  /** Variable that says where to compute: auto, cpu or cuda. */
+  static final String DEVICE = "FINETUNE_DEVICE";
+
   private static final Path HOST_NAME = Path.of("/proc/sys/kernel/hostname");
 
   /** Returns who owns the run: the FineTuneJob, or this user on this machine. */
@@ -49,6 +52,12 @@ record Environment(Map<String, String> variables) {
   /** Returns when this process began. */
   Instant processStart() {
     return Instant.ofEpochMilli(ManagementFactory.getRuntimeMXBean().getStartTime());
+  }
+
+  /** Returns where to compute. */
+  DeviceChoice device() {
+    String device = variable(DEVICE);
+    return device == null ? DeviceChoice.AUTO : DeviceChoice.parse(DEVICE, device);
   }
 
   /** A folder for the files of one attempt. */

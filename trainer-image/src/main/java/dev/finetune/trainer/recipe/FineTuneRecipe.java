@@ -162,8 +162,9 @@ final class FineTuneRecipe {
         Environment.WorkFolder work = environment.work();
         Inputs inputs =
             Inputs.fetch(job.spec(), settings, environment, console, run.frozenSources())) {
-      String precision = Resolved.precision(job.spec().training().precision());
-      MemoryLimit limit = MemoryLimit.ofProcess();
+      Compute compute = Compute.of(environment.device(), Engine::findGpu);
+      String precision = compute.precision(job.spec().training().precision());
+      MemoryLimit limit = compute.memoryLimit();
       Planner planner = MemoryPlanning.of(job.spec(), inputs, precision, limit);
       Overrides overrides = options.overrides();
       RunRecord frozen =
@@ -171,8 +172,11 @@ final class FineTuneRecipe {
       RunRecord record = overrides.applied(frozen, job.spec().training().maxLength());
       MemoryPlan plan = planner.plan(record.tokenBudget(), record.recompute());
       console.say("%s", PlanTable.summary(plan, limit));
-      reporter.planned(plan.peakBytes());
-      try (Session session = Session.open(job.spec(), inputs, record, console)) {
+      if (limit.place() == MemoryLimit.Place.GPU) {
+        Planner.requireHost(plan, MemoryLimit.ofProcess());
+      }
+      reporter.planned(plan.processBytes());
+      try (Session session = Session.open(job.spec(), inputs, record, compute, console)) {
         TrainingLoop.Outlets outlets =
             new TrainingLoop.Outlets(console, reporter, options.metrics());
         ExitCode code =

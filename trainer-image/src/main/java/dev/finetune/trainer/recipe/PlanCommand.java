@@ -3,6 +3,8 @@ package dev.finetune.trainer.recipe;
 import dev.finetune.api.run.ExitCode;
 import dev.finetune.api.spec.FineTuneJobSpec;
 import dev.finetune.trainer.basemodel.BaseModel;
+import dev.finetune.trainer.engine.Engine;
+import dev.finetune.trainer.engine.Gpu;
 import dev.finetune.trainer.failure.InvalidConfiguration;
 import dev.finetune.trainer.plan.MemoryLimit;
 import dev.finetune.trainer.plan.MemoryPlan;
@@ -53,13 +55,30 @@ final class PlanCommand implements Callable<Integer> {
       description = "Memory to plan for, such as 16Gi. Default: what this process may use.")
   private @Nullable String memory;
 
+  @Option(
+      names = "--gpu-memory",
+      paramLabel = "SIZE",
+      description =
+          "Plan for a GPU with so much memory, which need not be there. Default: what the device"
+              + " has.")
+  private @Nullable String gpuMemory;
+
+  @Mixin private DeviceOption device = new DeviceOption();
+
   @Override
   public Integer call() {
     FineTuneJobSpec asked = job.read().spec();
-    MemoryLimit limit = limit();
-    String precision = Resolved.precision(asked.training().precision());
-    MemoryPlan plan = choose(asked, precision, limit);
+    MemoryLimit host =
+        memory == null
+            ? MemoryLimit.ofProcess()
+            : new MemoryLimit(bytes("--memory", memory), "--memory");
+    Compute compute = compute();
+    MemoryLimit limit = limit(compute, host);
+    MemoryPlan plan = choose(asked, compute.precision(asked.training().precision()), limit);
     PlanTable.lines(plan, limit).forEach(spec.commandLine().getOut()::println);
+    if (limit.place() == MemoryLimit.Place.GPU) {
+      Planner.requireHost(plan, host);
+    }
     return ExitCode.DONE.code();
   }
 
@@ -87,15 +106,29 @@ final class PlanCommand implements Callable<Integer> {
     return planner.choose();
   }
 
-  private MemoryLimit limit() {
-    if (memory == null) {
-      return MemoryLimit.ofProcess();
+  private Compute compute() {
+    if (gpuMemory == null) {
+      return Compute.of(device.choice(System.getenv()), Engine::findGpu);
     }
-    Matcher size = SIZE.matcher(memory);
+    return new Compute(new Gpu(bytes("--gpu-memory", gpuMemory), 8, 0));
+  }
+
+  private MemoryLimit limit(Compute compute, MemoryLimit host) {
+    Gpu gpu = compute.gpu();
+    if (gpu == null) {
+      return host;
+    }
+    return gpuMemory == null
+        ? compute.memoryLimit()
+        : new MemoryLimit(gpu.memoryBytes(), "--gpu-memory", MemoryLimit.Place.GPU);
+  }
+
+  private static long bytes(String option, String text) {
+    Matcher size = SIZE.matcher(text);
     if (!size.matches()) {
-      throw new InvalidConfiguration("--memory: must be a size such as 16Gi, was " + memory);
+      throw new InvalidConfiguration(option + ": must be a size such as 16Gi, was " + text);
     }
     long unit = 1L << (10 * " KMGT".indexOf((size.group(2) + " ").charAt(0)));
-    return new MemoryLimit(Long.parseLong(size.group(1)) * unit, "--memory");
+    return Long.parseLong(size.group(1)) * unit;
   }
 }

@@ -4,6 +4,9 @@ import dev.finetune.api.spec.FineTuneJobFile;
 import dev.finetune.trainer.progress.Console;
 import dev.finetune.trainer.storage.ObjectStores;
 import java.nio.file.Path;
+import java.util.HashMap;
+import java.util.Locale;
+import java.util.Map;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
@@ -19,6 +22,8 @@ final class RunCommand implements Callable<Integer> {
   private final StopRequest stop;
 
   @Mixin private JobOption job = new JobOption();
+
+  @Mixin private DeviceOption device = new DeviceOption();
 
   @Option(
       names = "--storage",
@@ -62,7 +67,7 @@ final class RunCommand implements Callable<Integer> {
     stop.listen();
     FineTuneJobFile file = job.read();
     Console console = new Console(System.out, System.console() != null);
-    Environment environment = new Environment(System.getenv());
+    Environment environment = environment();
     return new FineTuneRecipe(
             file,
             new FineTuneRecipe.Options(
@@ -73,5 +78,13 @@ final class RunCommand implements Callable<Integer> {
             ObjectStores::open)
         .run()
         .code();
+  }
+
+  /** The option stands in for the variable. */
+  private Environment environment() {
+    Map<String, String> variables = new HashMap<>(System.getenv());
+    DeviceChoice choice = device.choice(variables);
+    variables.put(Environment.DEVICE, choice.name().toLowerCase(Locale.ROOT));
+    return new Environment(variables);
   }
 }

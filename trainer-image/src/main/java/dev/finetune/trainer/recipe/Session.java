@@ -9,6 +9,7 @@ import dev.finetune.trainer.adapter.AdapterSettings;
 import dev.finetune.trainer.adapter.RequestedAdapter;
 import dev.finetune.trainer.checkpoint.AdapterFiles;
 import dev.finetune.trainer.data.Example;
+import dev.finetune.trainer.engine.ElementType;
 import dev.finetune.trainer.engine.Engine;
 import dev.finetune.trainer.engine.Kernels;
 import dev.finetune.trainer.engine.Processor;
@@ -53,11 +54,17 @@ record Session(
     String adapterConfig)
     implements AutoCloseable {
   /** Loads the model and makes the adapter, as the run's record says. */
-  static Session open(FineTuneJobSpec spec, Inputs inputs, RunRecord record, Console console) {
+  static Session open(
+      FineTuneJobSpec spec, Inputs inputs, RunRecord record, Compute compute, Console console) {
     Opening opening = new Opening();
     boolean opened = false;
     try {
-      Session session = open(opening, spec, inputs, record, console);
+      ElementType type = Resolved.elementType(record.precision());
+      Engine engine = compute.start(record.threads(), type);
+      opening.add(engine::close);
+      Kernels kernels = new Kernels(engine, type);
+      Computation computation = computation(record, compute);
+      Session session = open(opening, spec, inputs, record, kernels, computation, console);
       opened = true;
       return session;
     } finally {
@@ -81,10 +88,13 @@ record Session(
   }
 
   private static Session open(
-      Opening opening, FineTuneJobSpec spec, Inputs inputs, RunRecord record, Console console) {
-    Engine engine = Engine.start(record.threads());
-    opening.add(engine::close);
-    Kernels kernels = new Kernels(engine, Resolved.elementType(record.precision()));
+      Opening opening,
+      FineTuneJobSpec spec,
+      Inputs inputs,
+      RunRecord record,
+      Kernels kernels,
+      Computation computation,
+      Console console) {
     long start = System.nanoTime();
     Path initial = inputs.initialAdapter();
     AdapterSettings settings =
@@ -125,14 +135,14 @@ record Session(
                 spec.adapter().loraPlusRatio(),
                 record.recompute()));
     return new Session(
-        engine,
+        kernels.engine(),
         model,
         adapter,
         trainer,
         plan,
         StepFlops.of(model, adapter),
         ProductRate.measure(kernels, ProductRate.BRIEF),
-        computation(record),
+        computation,
         inputs.examples(),
         inputs.heldOut(),
         inputs.base().tokenizer(),
@@ -144,13 +154,13 @@ record Session(
     return engine.peakBytes();
   }
 
-  private static Computation computation(RunRecord record) {
+  private static Computation computation(RunRecord record, Compute compute) {
     return new Computation(
         record.threads(),
         record.tokenBudget(),
         record.recompute(),
         record.precision(),
-        "cpu",
+        compute.name(),
         Processor.model(),
         Processor.instructions(System.getenv()),
         Versions.all());

@@ -15,7 +15,7 @@ import java.util.TreeSet;
  * @param tokenBudget most tokens of a micro-batch: gradients are summed in its order
  * @param recompute whether blocks are computed again on the way back; the numbers are the same
  * @param precision {@code fp32} or {@code bf16}
- * @param device {@code cpu} or {@code cuda}
+ * @param device {@code cpu}, or {@code cuda} and the compute capability
  * @param processor model of the processor: libraries choose the sizes of blocks by its caches
  * @param instructions sets of instructions by which libraries choose kernels, separated by spaces
  * @param versions versions of what computes, by name

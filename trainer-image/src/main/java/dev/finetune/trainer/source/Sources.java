@@ -53,8 +53,7 @@ public final class Sources implements AutoCloseable {
    * @param environment variables of the process
    * @param notices takes a sentence on whatever is wrong with the cache
    */
-  public Sources(
-      Path cacheFolder, Map<String, String> environment, Consumer<String> notices) {
+  public Sources(Path cacheFolder, Map<String, String> environment, Consumer<String> notices) {
     this.cacheFolder = cacheFolder;
     this.environment = environment;
     this.notices = notices;

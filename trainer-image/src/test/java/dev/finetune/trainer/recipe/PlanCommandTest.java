@@ -61,6 +61,41 @@ class PlanCommandTest {
   }
 
   @Test
+  void plansForAGpuThatIsNotHere() throws IOException {
+    Ended ended =
+        plan(
+            "--job",
+            jobs.write(jobs.yaml("precision: fp32", "precision: auto")).toString(),
+            "--config",
+            "../examples/plans/llama-3.1-8b.config.json",
+            "--gpu-memory",
+            "24Gi",
+            "--memory",
+            "8Gi");
+    assertThat(ended.error()).isEmpty();
+    assertThat(ended.status()).isZero();
+    assertThat(ended.output())
+        .contains("CUDA: context and kernels (estimate)", "lost by the allocator (estimate)")
+        .contains("adapter: parameters in BF16")
+        .containsSubsequence("On the host", "Java: heap", "CUDA and its libraries (estimate)")
+        .contains("--gpu-memory is 24.0 GiB");
+  }
+
+  @Test
+  void endsWith44WhereGpuOrHostIsTooSmall() throws IOException {
+    String job = jobs.write(jobs.yaml()).toString();
+    String config = "../examples/plans/llama-3.1-8b.config.json";
+    Ended gpu = plan("--job", job, "--config", config, "--gpu-memory", "4Gi", "--memory", "8Gi");
+    assertThat(gpu.status()).isEqualTo(ExitCode.PLAN_DOES_NOT_FIT.code());
+    assertThat(gpu.error()).contains("--gpu-memory is 4096 MiB");
+    Ended host = plan("--job", job, "--config", config, "--gpu-memory", "80Gi", "--memory", "1Gi");
+    assertThat(host.status()).isEqualTo(ExitCode.PLAN_DOES_NOT_FIT.code());
+    assertThat(host.error())
+        .startsWith("trainer: the process needs ")
+        .contains("beside the GPU, --memory is 1024 MiB");
+  }
+
+  @Test
   void refusesASizeThatIsNone() throws IOException {
     Ended ended = plan("--job", jobs.write(jobs.yaml()).toString(), "--memory", "much");
     assertThat(ended.status()).isEqualTo(ExitCode.INVALID.code());

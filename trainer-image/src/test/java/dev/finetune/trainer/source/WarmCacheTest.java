@@ -194,8 +194,7 @@ class WarmCacheTest {
   @Test
   void aLimitTooSmallForTheModelIsSaidBeforeItIsDownloaded() {
     server.takeRequests();
-    try (Sources sources =
-        new Sources(cache(), Map.of(CacheLimit.VARIABLE, "11"), notices::add)) {
+    try (Sources sources = new Sources(cache(), Map.of(CacheLimit.VARIABLE, "11"), notices::add)) {
       assertThatThrownBy(() -> sources.fetch(FIELD, FOLDER, settings))
           .isInstanceOf(InvalidConfiguration.class)
           .hasMessage(
