@@ -50,6 +50,7 @@ final class KillCampaign {
       Comparison comparison = Comparison.of(expected, chain.outcome());
       bytesLost += comparison.bytes();
       assertThat(comparison.differences()).as("after %s, seed %d", hits, seed).isEmpty();
+      KillReport.record(hits);
     }
     tally(reports, bytesLost);
     return List.copyOf(reports);

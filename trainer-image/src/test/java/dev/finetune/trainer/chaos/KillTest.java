@@ -2,7 +2,6 @@ package dev.finetune.trainer.chaos;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -52,7 +51,6 @@ class KillTest {
       }
     }
     assertThat(reports).hasSizeGreaterThanOrEqualTo(kills);
-    record(reports);
   }
 
   @Test
@@ -66,13 +64,5 @@ class KillTest {
     List<KillReport> reports =
         new KillCampaign("SmolLM2-135M", job, file, folder.resolve("work")).run(kills, kills, seed);
     assertThat(reports).hasSizeGreaterThanOrEqualTo(kills);
-    record(reports);
-  }
-
-  private static void record(List<KillReport> reports) throws IOException {
-    String file = System.getProperty("chaos.record", "");
-    if (!file.isEmpty()) {
-      KillReport.append(Path.of(file), reports);
-    }
   }
 }
