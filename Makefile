@@ -27,6 +27,16 @@ build: tools ## Compile and package everything, without the tests
 test: tools ## Compile, check the format and run all tests
 	$(MVN) verify
 
+# Tests that people run when they doubt: the same as in `make test`, but long. See docs/reliability.md.
+CHAOS_TALLY := $(CURDIR)/trainer-image/target/chaos/tally.tsv
+
+.PHONY: chaos
+chaos: tools ## Crash, kill and fence trainers for a quarter of an hour; options in CHAOS="-Dchaos.seed=7"
+	@mkdir -p $(dir $(CHAOS_TALLY)) && rm -f $(CHAOS_TALLY)
+	@model=$$(local/bin/fetch-base-model) && $(MVN) test -pl api,embedded,trainer-image -Dgroups=chaos \
+		-Dsurefire.failIfNoSpecifiedTests=false -Dchaos=long -Dchaos.model="$$model" -Dchaos.tally=$(CHAOS_TALLY) $(CHAOS)
+	@"$(JAVA_HOME)/bin/java" -cp trainer-image/target/test-classes dev.finetune.trainer.chaos.ChaosTable $(CHAOS_TALLY)
+
 .PHONY: demo
 demo: build ## Fine-tune a real model with QLoRA through the operator, on this machine
 	@model=$$(local/bin/fetch-base-model) && local/bin/local demo --model "$$model"
