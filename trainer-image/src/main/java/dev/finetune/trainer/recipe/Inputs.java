@@ -10,6 +10,7 @@ import dev.finetune.trainer.data.Example;
 import dev.finetune.trainer.data.ExampleReader;
 import dev.finetune.trainer.data.ExampleSet;
 import dev.finetune.trainer.data.ReadReport;
+import dev.finetune.trainer.engine.Engine;
 import dev.finetune.trainer.model.QuantizedCache;
 import dev.finetune.trainer.plan.MemoryPlan;
 import dev.finetune.trainer.progress.Console;
@@ -183,9 +184,7 @@ record Inputs(
     if (content == null) {
       return null;
     }
-    QuantizedCache.Base base =
-        new QuantizedCache.Base(
-            content, record.threads(), record.versions().getOrDefault("libtorch", ""));
+    QuantizedCache.Base base = new QuantizedCache.Base(content, record.threads(), Engine.version());
     return fetched
         .optionalCache()
         .map(
