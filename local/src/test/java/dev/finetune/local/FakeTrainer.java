@@ -7,6 +7,7 @@ import dev.finetune.api.run.Delivery;
 import dev.finetune.api.run.Head;
 import dev.finetune.api.run.Progress;
 import dev.finetune.api.run.RunJson;
+import dev.finetune.api.run.SealedJson;
 import dev.finetune.api.run.SpecHash;
 import dev.finetune.api.run.StorageLayout;
 import dev.finetune.api.spec.FineTuneJobSpec;
@@ -84,7 +85,7 @@ public final class FakeTrainer {
     int attempt = last.attempt() + 1;
     int from = last.latest() == null ? 0 : last.latest();
     List<CheckpointEntry> checkpoints = new ArrayList<>(last.checkpoints());
-    write(StorageLayout.HEAD, head(attempt, checkpoints, null));
+    write(StorageLayout.HEAD, SealedJson.write(head(attempt, checkpoints, null)));
     for (int step = from + 1; step <= steps; step++) {
       Thread.sleep(STEP_MILLIS);
       if (step % EVERY_STEPS == 0) {
@@ -97,7 +98,7 @@ public final class FakeTrainer {
                 1,
                 Instant.now(),
                 null));
-        write(StorageLayout.HEAD, head(attempt, checkpoints, null));
+        write(StorageLayout.HEAD, SealedJson.write(head(attempt, checkpoints, null)));
       }
       report(attempt, Progress.State.TRAINING, step, step - step % EVERY_STEPS, from);
       if (attempt == 1 && step == steps - 1) {
@@ -116,7 +117,7 @@ public final class FakeTrainer {
             1.5,
             Instant.now());
     report(attempt, Progress.State.DONE, steps, steps, from);
-    write(StorageLayout.HEAD, head(attempt, checkpoints, delivery));
+    write(StorageLayout.HEAD, SealedJson.write(head(attempt, checkpoints, delivery)));
   }
 
   /** Writes the adapter; returns the SHA-256 of its manifest. */
@@ -127,7 +128,7 @@ public final class FakeTrainer {
             Map.of(
                 "files",
                 Map.of("weights", Map.of("bytes", weights.length, "sha256", sha256(weights)))));
-    write(StorageLayout.RUN, Map.of("specHash", specHash));
+    write(StorageLayout.RUN, SealedJson.write(Map.of("specHash", specHash)));
     write(name + "weights", weights);
     write(name + StorageLayout.MANIFEST, manifest);
     return sha256(manifest);

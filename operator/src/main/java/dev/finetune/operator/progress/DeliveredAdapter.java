@@ -42,7 +42,7 @@ final class DeliveredAdapter {
   static void check(RunFolder folder, Delivery delivered, String specHash)
       throws BrokenRun, IOException {
     byte[] run = read(folder, StorageLayout.RUN);
-    String begun = RunFolder.parse(StorageLayout.RUN, run, RunIdentity.class).specHash();
+    String begun = RunFolder.parseSealed(StorageLayout.RUN, run, RunIdentity.class).specHash();
     if (!specHash.equals(begun)) {
       throw new BrokenRun(StorageLayout.RUN + ": must be of the spec " + specHash + ", is not");
     }

@@ -1,7 +1,7 @@
 package dev.finetune.operator.progress;
 
 import dev.finetune.api.run.Head;
-import dev.finetune.api.run.RunJson;
+import dev.finetune.api.run.SealedJson;
 import dev.finetune.api.run.StorageLayout;
 import dev.finetune.operator.progress.DeletionRules.Verdict;
 import dev.finetune.operator.progress.ObjectReader.Content;
@@ -82,7 +82,7 @@ final class HeadSwap {
   private static Head parse(Content content) throws BrokenRun {
     byte[] bytes = content.bytes();
     Head head =
-        RunFolder.parse(StorageLayout.HEAD, bytes == null ? new byte[0] : bytes, Head.class);
+        RunFolder.parseSealed(StorageLayout.HEAD, bytes == null ? new byte[0] : bytes, Head.class);
     RunRules.check(head);
     return head;
   }
@@ -92,7 +92,7 @@ final class HeadSwap {
     try {
       return folder
           .writer()
-          .putIfMatch(folder.prefix() + StorageLayout.HEAD, RunJson.write(next), etag);
+          .putIfMatch(folder.prefix() + StorageLayout.HEAD, SealedJson.write(next), etag);
     } catch (SdkException e) {
       if (e instanceof S3Exception answer && answer.statusCode() < SERVER_ERROR) {
         throw e;

@@ -1,6 +1,7 @@
 package dev.finetune.operator.progress;
 
 import dev.finetune.api.run.RunJson;
+import dev.finetune.api.run.SealedJson;
 import dev.finetune.operator.progress.ObjectReader.Content;
 import java.io.IOException;
 import java.util.Optional;
@@ -62,6 +63,22 @@ record RunFolder(StoreClients.Store store, ObjectReader reader, ObjectWriter wri
     }
     if (document == null) {
       throw new BrokenRun(name + ": must not be null");
+    }
+    return document;
+  }
+
+  /**
+   * Reads JSON that carries its own hash.
+   *
+   * @param name where the bytes come from, for the message
+   * @throws BrokenRun if the bytes are not such a document, or not those that were written
+   */
+  static <T> T parseSealed(String name, byte[] bytes, Class<T> type) throws BrokenRun {
+    T document = parse(name, bytes, type);
+    try {
+      SealedJson.read(bytes, type);
+    } catch (IOException e) {
+      throw new BrokenRun(name + ": " + e.getMessage());
     }
     return document;
   }

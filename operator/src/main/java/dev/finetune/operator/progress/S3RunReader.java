@@ -92,7 +92,7 @@ public final class S3RunReader implements RunReader, AutoCloseable {
     }
     Head head = last.reading().head();
     if (content.bytes() != null) {
-      head = RunFolder.parse(StorageLayout.HEAD, content.bytes(), Head.class);
+      head = RunFolder.parseSealed(StorageLayout.HEAD, content.bytes(), Head.class);
       RunRules.check(head);
       RunRules.checkOrder(head, newest(job, last));
       if (head.delivered() != null) {

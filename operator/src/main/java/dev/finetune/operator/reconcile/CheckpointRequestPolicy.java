@@ -6,16 +6,20 @@ import dev.finetune.operator.progress.RunReading;
 import dev.finetune.operator.status.Situation;
 import java.util.Map;
 import java.util.Optional;
+import java.util.regex.Pattern;
 
 /**
  * Whether the trainer is to be asked for a checkpoint: the annotation {@code
  * finetune.dev/checkpoint-now} has a value that it has not answered, and it runs.
  */
 final class CheckpointRequestPolicy {
-  /** Any text of up to 63 characters; each new one asks once. */
+  /** Any printable ASCII text of up to 63 characters; each new one asks once. */
   static final String ANNOTATION = "finetune.dev/checkpoint-now";
 
   private static final int MAXIMUM = 63;
+
+  /** What a trainer takes for an id: nothing that could look like another in a log. */
+  private static final Pattern ID = Pattern.compile("[\\x20-\\x7e]{1," + MAXIMUM + "}");
 
   private CheckpointRequestPolicy() {}
 
@@ -38,9 +42,9 @@ final class CheckpointRequestPolicy {
       return new Verdict.Nothing();
     }
     String id = value.strip();
-    if (id.isEmpty() || id.length() > MAXIMUM || id.chars().anyMatch(Character::isISOControl)) {
+    if (!ID.matcher(id).matches()) {
       return new Verdict.Invalid(
-          "metadata.annotations[%s]: must be 1 to %d characters of one line, was %d characters"
+          "metadata.annotations[%s]: must be 1 to %d characters of printable ASCII, was %d characters"
               .formatted(ANNOTATION, MAXIMUM, value.length()));
     }
     boolean runs = situation instanceof Situation.Running && isOurs(observation);

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.finetune.api.run.Head;
 import dev.finetune.api.run.Progress;
 import dev.finetune.api.run.RunJson;
+import dev.finetune.api.run.SealedJson;
 import dev.finetune.api.run.SpecHash;
 import dev.finetune.api.run.StorageLayout;
 import dev.finetune.embedded.apiserver.EmbeddedApiServer;
@@ -107,7 +108,7 @@ class S3RunReaderTest {
   private void putRun(int attempt, int step) {
     put(
         StorageLayout.HEAD,
-        RunJson.write(new Head(attempt, "o", NOW, "w", List.of(), null, null, null)));
+        SealedJson.write(new Head(attempt, "o", NOW, "w", List.of(), null, null, null)));
     put(
         StorageLayout.progress(attempt),
         RunJson.write(
@@ -213,7 +214,7 @@ class S3RunReaderTest {
     put(StorageLayout.HEAD, "null".getBytes(StandardCharsets.UTF_8));
     assertThat(read(Map.of()).access()).isEqualTo(Access.BROKEN);
     put(StorageLayout.HEAD, "{\"attempt\": -1}".getBytes(StandardCharsets.UTF_8));
-    assertThat(read(Map.of()).message()).contains("attempt must be at least 1");
+    assertThat(read(Map.of()).message()).contains("head.json: lacks its sha256");
     put(StorageLayout.HEAD, "<html>".getBytes(StandardCharsets.UTF_8));
     assertThat(read(Map.of()).access()).isEqualTo(Access.BROKEN);
   }

@@ -5,6 +5,7 @@ import dev.finetune.api.run.Delivery;
 import dev.finetune.api.run.Head;
 import dev.finetune.api.run.Progress;
 import dev.finetune.api.run.RunJson;
+import dev.finetune.api.run.SealedJson;
 import dev.finetune.api.run.SpecHash;
 import dev.finetune.api.run.StorageLayout;
 import dev.finetune.api.spec.DeletionPolicy;
@@ -106,6 +107,11 @@ public final class StoredRun implements AutoCloseable {
     put(name, RunJson.write(document));
   }
 
+  /** Writes a document of the run that carries its own hash. */
+  public void putSealed(String name, Object document) {
+    put(name, SealedJson.write(document));
+  }
+
   /** Reads an object of the run. */
   public byte[] get(String name) {
     return s3.getObjectAsBytes(get -> get.bucket(BUCKET).key(folder + name)).asByteArray();
@@ -114,7 +120,7 @@ public final class StoredRun implements AutoCloseable {
   /** Reads the head of the run. */
   public Head head() {
     try {
-      return RunJson.read(get(StorageLayout.HEAD), Head.class);
+      return SealedJson.read(get(StorageLayout.HEAD), Head.class);
     } catch (java.io.IOException e) {
       throw new AssertionError(e);
     }
@@ -142,12 +148,12 @@ public final class StoredRun implements AutoCloseable {
       String manifest = putFolder(name, "adapter.safetensors", "optimizer.safetensors");
       checkpoints.add(new CheckpointEntry(step, attempt, name, manifest, 12, TIME, null));
     }
-    put(StorageLayout.RUN, Map.of("specHash", SpecHash.of(job.getSpec()), "threads", 2));
+    putSealed(StorageLayout.RUN, Map.of("specHash", SpecHash.of(job.getSpec()), "threads", 2));
     put(StorageLayout.metrics(1, 10), "{}\n".getBytes(StandardCharsets.UTF_8));
     put(StorageLayout.progress(1), progress(1, 12, TIME.minusSeconds(60)));
     put(StorageLayout.progress(2), progress(2, 33, TIME));
     Head head = new Head(2, owner, TIME, "w", checkpoints, 30, 20, null);
-    put(StorageLayout.HEAD, head);
+    putSealed(StorageLayout.HEAD, head);
     return head;
   }
 
@@ -166,7 +172,7 @@ public final class StoredRun implements AutoCloseable {
             30,
             20,
             new Delivery(2, name, manifest, 30, 1.25, null, null, TIME));
-    put(StorageLayout.HEAD, head);
+    putSealed(StorageLayout.HEAD, head);
     return head;
   }
 

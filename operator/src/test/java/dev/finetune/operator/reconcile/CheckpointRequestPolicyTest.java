@@ -91,6 +91,7 @@ class CheckpointRequestPolicyTest {
         "   ",
         "two\nlines",
         "a\u0000b",
+        "na\u00efve",
         "0123456789012345678901234567890123456789012345678901234567890123"
       })
   void refusesWhatIsNoId(String value) {
