@@ -1,7 +1,11 @@
 package dev.finetune.api.run;
 
 import com.fasterxml.jackson.annotation.JsonInclude;
+import com.fasterxml.jackson.core.JsonFactory;
+import com.fasterxml.jackson.core.JsonLocation;
 import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.core.StreamReadConstraints;
+import com.fasterxml.jackson.core.StreamReadFeature;
 import com.fasterxml.jackson.core.util.DefaultIndenter;
 import com.fasterxml.jackson.core.util.DefaultPrettyPrinter;
 import com.fasterxml.jackson.databind.DeserializationFeature;
@@ -19,13 +23,30 @@ import java.nio.charset.StandardCharsets;
  * fields that a newer program wrote are ignored.
  */
 public final class RunJson {
+  private static final int MOST_DEPTH = 32;
+  private static final int MOST_DIGITS = 100;
+  private static final int MOST_NAME = 1 << 10;
+  private static final int MOST_STRING = 1 << 20;
+
   private static final JsonMapper MAPPER =
-      JsonMapper.builder()
+      JsonMapper.builder(
+              JsonFactory.builder()
+                  .streamReadConstraints(
+                      StreamReadConstraints.builder()
+                          .maxNestingDepth(MOST_DEPTH)
+                          .maxNumberLength(MOST_DIGITS)
+                          .maxNameLength(MOST_NAME)
+                          .maxStringLength(MOST_STRING)
+                          .build())
+                  .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
+                  .disable(StreamReadFeature.INCLUDE_SOURCE_IN_LOCATION)
+                  .build())
           .addModule(new JavaTimeModule())
           .enable(MapperFeature.SORT_PROPERTIES_ALPHABETICALLY)
           .enable(SerializationFeature.ORDER_MAP_ENTRIES_BY_KEYS)
           .disable(SerializationFeature.WRITE_DATES_AS_TIMESTAMPS)
           .disable(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES)
+          .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
           .defaultPropertyInclusion(
               JsonInclude.Value.construct(
                   JsonInclude.Include.NON_NULL, JsonInclude.Include.NON_NULL))
@@ -61,11 +82,23 @@ public final class RunJson {
   }
 
   /**
-   * Reads a document.
+   * Reads a document, which anyone with access to the bucket may have written: depth and lengths
+   * are bounded, and a name that appears twice, or anything after the document, is an error.
    *
-   * @throws IOException if the bytes are not such a document
+   * @throws IOException if the bytes are not such a document; says where
    */
   public static <T> T read(byte[] json, Class<T> type) throws IOException {
-    return MAPPER.readValue(json, type);
+    T document;
+    try {
+      document = MAPPER.readValue(json, type);
+    } catch (JsonProcessingException e) {
+      JsonLocation at = e.getLocation();
+      String place = at == null ? "" : "line " + at.getLineNr() + ": ";
+      throw new IOException(place + e.getOriginalMessage(), e);
+    }
+    if (document == null) {
+      throw new IOException("expected a document, found null");
+    }
+    return document;
   }
 }

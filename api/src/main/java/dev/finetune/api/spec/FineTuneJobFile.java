@@ -8,8 +8,10 @@ import com.fasterxml.jackson.databind.MapperFeature;
 import com.fasterxml.jackson.databind.SerializationFeature;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import com.fasterxml.jackson.dataformat.yaml.YAMLFactory;
 import com.fasterxml.jackson.dataformat.yaml.YAMLGenerator;
 import com.fasterxml.jackson.dataformat.yaml.YAMLMapper;
+import com.fasterxml.jackson.dataformat.yaml.util.StringQuotingChecker;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.ByteBuffer;
@@ -20,6 +22,9 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -52,10 +57,21 @@ public record FineTuneJobFile(
 
   // Every text is quoted, so that none is read back as a number or a boolean.
   private static final YAMLMapper YAML =
-      YAMLMapper.builder()
+      YAMLMapper.builder(YAMLFactory.builder().stringQuotingChecker(new QuotedNames()).build())
           .disable(YAMLGenerator.Feature.WRITE_DOC_START_MARKER)
           .disable(YAMLGenerator.Feature.SPLIT_LINES)
           .build();
+
+  /** Names that are more than letters, digits and a few signs may be read back as others. */
+  private static final class QuotedNames extends StringQuotingChecker.Default {
+    private static final long serialVersionUID = 1L;
+    private static final Pattern PLAIN = Pattern.compile("[A-Za-z0-9][A-Za-z0-9./_-]*");
+
+    @Override
+    public boolean needToQuoteName(String name) {
+      return super.needToQuoteName(name) || !PLAIN.matcher(name).matches();
+    }
+  }
 
   /** Copies the maps, sorted by key. */
   public FineTuneJobFile {
@@ -107,9 +123,10 @@ public record FineTuneJobFile(
       throw invalid("file", "must hold a FineTuneJob");
     }
     List<Violation> violations = new ArrayList<>(Shape.prune(fields, Document.class));
+    Set<String> found = violations.stream().map(Violation::path).collect(Collectors.toSet());
     Document document = bind(fields);
     for (Violation violation : Bounds.check("", document)) {
-      if (violations.stream().noneMatch(found -> found.path().equals(violation.path()))) {
+      if (!found.contains(violation.path())) {
         violations.add(violation);
       }
     }

@@ -65,7 +65,7 @@ final class Shape {
     }
     Class<?> raw = (Class<?>) type;
     if (raw == Object.class) {
-      return true;
+      return expect(path, isFinite(node), "without numbers that are not finite", node);
     }
     if (raw == String.class) {
       return expect(path, node.isTextual(), "text", node);
@@ -91,6 +91,19 @@ final class Shape {
       return true;
     }
     return false;
+  }
+
+  /** JSON has no way to write another number, so it would not come out as it went in. */
+  private static boolean isFinite(JsonNode node) {
+    if (node.isNumber()) {
+      return Double.isFinite(node.doubleValue());
+    }
+    for (JsonNode child : node) {
+      if (!isFinite(child)) {
+        return false;
+      }
+    }
+    return true;
   }
 
   private boolean integer(String path, JsonNode node, Class<?> type, AnnotatedElement annotations) {

@@ -27,6 +27,11 @@ final class YamlScalar {
   private static final Pattern NOT_FINITE =
       Pattern.compile("[-+]?\\.(inf|Inf|INF)|\\.(nan|NaN|NAN)");
 
+  /**
+   * Longer than any number that a double holds; what is longer is text, and costs no arithmetic.
+   */
+  private static final int LONGEST_NUMBER = 400;
+
   private YamlScalar() {}
 
   /** Returns the value as JSON has it; not a number or infinite is kept, to be refused by name. */
@@ -42,6 +47,9 @@ final class YamlScalar {
   }
 
   private static @Nullable JsonNode number(String text) {
+    if (text.length() > LONGEST_NUMBER) {
+      return null;
+    }
     if (NOT_FINITE.matcher(text).matches()) {
       return NODES.numberNode(notFinite(text.toLowerCase(Locale.ROOT)));
     }

@@ -8,6 +8,8 @@ import java.nio.charset.StandardCharsets;
 import java.time.Instant;
 import java.util.List;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class RunJsonTest {
   private static final Instant TIME = Instant.parse("2026-02-03T04:05:06.789Z");
@@ -78,5 +80,29 @@ class RunJsonTest {
     byte[] json = "{\"attempt\": 4, \"own".getBytes(StandardCharsets.UTF_8);
 
     assertThatThrownBy(() -> RunJson.read(json, Head.class)).isInstanceOf(IOException.class);
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "null",
+        "{} {}",
+        "{\"attempt\": 1, \"attempt\": 2}",
+        "{\"attempt\": 1e999999999}",
+        "{\"weather\": 11111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111}",
+        "{\"checkpoints\": [null]}"
+      })
+  void refusesWhatCouldBeReadInTwoWaysOrTakesTooLong(String json) {
+    assertThatThrownBy(() -> RunJson.read(json.getBytes(StandardCharsets.UTF_8), Head.class))
+        .isInstanceOf(IOException.class);
+  }
+
+  @Test
+  void refusesDeepNesting() {
+    byte[] json = ("{\n\"a\": " + "[".repeat(10_000)).getBytes(StandardCharsets.UTF_8);
+
+    assertThatThrownBy(() -> RunJson.read(json, Head.class))
+        .isInstanceOf(IOException.class)
+        .hasMessageContaining("nesting depth");
   }
 }

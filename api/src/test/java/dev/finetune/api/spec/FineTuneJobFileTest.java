@@ -246,6 +246,34 @@ class FineTuneJobFileTest {
     return text.toString();
   }
 
+  @Test
+  void listsAFewOfManyBrokenRulesInItsMessage() {
+    StringBuilder many = new StringBuilder();
+    for (int i = 0; i < 20_000; i++) {
+      many.append("  unknown").append(i).append(": 1\n");
+    }
+    InvalidJobException e = failure(minimal(many.toString()));
+
+    assertThat(e.violations()).hasSize(20_000);
+    assertThat(e.getMessage().lines()).hasSize(21).last().isEqualTo("and 19980 more");
+  }
+
+  @Test
+  void boundsAndCleansWhatItQuotes() {
+    String name = "a".repeat(900);
+    InvalidJobException e = failure(minimal("  \"" + name + "\": 1\n  \"b\\e[31m\": 1\n"));
+
+    assertThat(e.getMessage()).hasSizeLessThan(2_000).contains("aaa...: ").contains("b?[31m");
+  }
+
+  @Test
+  void aNumberWithoutEndIsText() {
+    String digits = "9".repeat(500_000);
+
+    assertThat(failure(minimal("  adapter: {rank: " + digits + "}\n")))
+        .hasMessageStartingWith("spec.adapter.rank: must be a whole number, was the text 9999");
+  }
+
   private static InvalidJobException failure(String text) {
     InvalidJobException e =
         catchThrowableOfType(InvalidJobException.class, () -> FineTuneJobFile.parse(text));

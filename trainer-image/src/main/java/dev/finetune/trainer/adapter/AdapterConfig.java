@@ -1,8 +1,6 @@
 package dev.finetune.trainer.adapter;
 
-import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonProcessingException;
-import com.fasterxml.jackson.core.StreamReadConstraints;
 import com.fasterxml.jackson.core.util.DefaultIndenter;
 import com.fasterxml.jackson.core.util.DefaultPrettyPrinter;
 import com.fasterxml.jackson.core.util.Separators;
@@ -11,9 +9,8 @@ import com.fasterxml.jackson.databind.json.JsonMapper;
 import dev.finetune.api.spec.AdapterInit;
 import dev.finetune.trainer.failure.UnreadableData;
 import dev.finetune.trainer.failure.UnsupportedModel;
-import java.io.IOException;
-import java.io.InputStream;
-import java.nio.file.Files;
+import dev.finetune.trainer.json.JsonFields;
+import dev.finetune.trainer.json.JsonFile;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -51,13 +48,7 @@ public record AdapterConfig(String baseModel, @Nullable String revision, Adapter
           "target_parameters",
           "trainable_token_indices");
 
-  private static final JsonMapper MAPPER =
-      JsonMapper.builder(
-              JsonFactory.builder()
-                  .streamReadConstraints(
-                      StreamReadConstraints.builder().maxNestingDepth(32).build())
-                  .build())
-          .build();
+  private static final JsonMapper MAPPER = JsonMapper.builder().build();
 
   /** Returns the text of the file. */
   public String toJson() {
@@ -138,7 +129,10 @@ public record AdapterConfig(String baseModel, @Nullable String revision, Adapter
    * @throws UnsupportedModel if it is an adapter of a kind that is not supported
    */
   public static AdapterConfig read(Path file) {
-    JsonNode json = parse(file);
+    JsonNode json = JsonFile.read(file, LARGEST);
+    if (!json.isObject()) {
+      throw new UnreadableData(file + ": must hold a JSON object");
+    }
     for (String unsupported : UNSUPPORTED) {
       JsonNode value = json.path(unsupported);
       if (value.asBoolean() || value.isTextual() || (value.isContainerNode() && !value.isEmpty())) {
@@ -158,13 +152,24 @@ public record AdapterConfig(String baseModel, @Nullable String revision, Adapter
         new AdapterSettings(
             positive(file, json, "r"),
             positive(file, json, "lora_alpha"),
-            json.path("lora_dropout").asDouble(),
+            dropout(file, json.path("lora_dropout")),
             new AdapterSettings.Update(
                 json.path("use_rslora").asBoolean(), json.path("use_dora").asBoolean()),
             init(file, json.path("init_lora_weights")),
             modules(file, json),
             new ModulePatterns(
                 numbers(file, json, "rank_pattern"), numbers(file, json, "alpha_pattern"))));
+  }
+
+  private static double dropout(Path file, JsonNode value) {
+    if (value.isMissingNode() || value.isNull()) {
+      return 0;
+    }
+    if (!value.isNumber() || !(value.doubleValue() >= 0 && value.doubleValue() < 1)) {
+      throw new UnreadableData(
+          file + ": lora_dropout must be from 0 and below 1, was " + JsonFields.describe(value));
+    }
+    return value.doubleValue();
   }
 
   private static AdapterInit init(Path file, JsonNode start) {
@@ -219,22 +224,6 @@ public record AdapterConfig(String baseModel, @Nullable String revision, Adapter
     if (!value.isMissingNode() && !value.isNull() && !value.asText().equals(expected)) {
       throw new UnsupportedModel(
           "%s: %s %s is not supported, use %s".formatted(file, key, value, expected));
-    }
-  }
-
-  private static JsonNode parse(Path file) {
-    try (InputStream in = Files.newInputStream(file)) {
-      byte[] content = in.readNBytes(LARGEST + 1);
-      if (content.length > LARGEST) {
-        throw new UnreadableData(file + ": must have at most " + LARGEST + " bytes");
-      }
-      JsonNode json = MAPPER.readTree(content);
-      if (!json.isObject()) {
-        throw new UnreadableData(file + ": must hold a JSON object");
-      }
-      return json;
-    } catch (IOException e) {
-      throw new UnreadableData(file + ": cannot be read: " + e.getMessage(), e);
     }
   }
 

@@ -1,5 +1,6 @@
 package dev.finetune.trainer.adapter;
 
+import dev.finetune.trainer.expression.SafeExpression;
 import dev.finetune.trainer.failure.InvalidConfiguration;
 import java.util.regex.Pattern;
 import java.util.regex.PatternSyntaxException;
@@ -53,7 +54,14 @@ final class NamePattern {
               .formatted(field, LONGEST, expression.length()));
     }
     try {
-      return Pattern.compile(expression);
+      Pattern compiled = Pattern.compile(expression);
+      SafeExpression.checkReading(expression);
+      return compiled;
+    } catch (SafeExpression.Refused e) {
+      throw new InvalidConfiguration(
+          "%s: must be a regular expression of the kind that is supported, '%s' %s"
+              .formatted(field, expression, e.getMessage()),
+          e);
     } catch (PatternSyntaxException e) {
       throw new InvalidConfiguration(
           "%s: must be a regular expression, '%s' is none: %s"
@@ -68,7 +76,12 @@ final class NamePattern {
    * @throws InvalidConfiguration if this and the names before took too many steps
    */
   boolean matches(String name) {
-    return pattern.matcher(new CountedText(name, 0, name.length())).matches();
+    try {
+      return pattern.matcher(new CountedText(name, 0, name.length())).matches();
+    } catch (StackOverflowError e) {
+      throw new InvalidConfiguration(
+          field + ": the regular expression is nested too deeply; make it simpler", e);
+    }
   }
 
   private final class CountedText implements CharSequence {

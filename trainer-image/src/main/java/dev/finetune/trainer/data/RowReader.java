@@ -3,6 +3,7 @@ package dev.finetune.trainer.data;
 import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.JsonToken;
+import com.fasterxml.jackson.core.util.JsonParserDelegate;
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.finetune.trainer.failure.UnreadableData;
 import dev.finetune.trainer.json.JsonFile;
@@ -26,6 +27,9 @@ import java.util.function.Consumer;
 final class RowReader {
   /** Most bytes of one row. */
   static final int MOST_ROW_BYTES = 16 << 20;
+
+  /** Most names, values, and begins and ends of lists and objects of one row. */
+  static final int MOST_ROW_TOKENS = 1 << 22;
 
   private static final int[] BYTE_ORDER_MARK = {0xef, 0xbb, 0xbf};
 
@@ -106,7 +110,8 @@ final class RowReader {
   }
 
   private JsonNode parse(int line, String text) {
-    try (JsonParser parser = JsonFile.factory().createParser(text)) {
+    try (RowParser parser = new RowParser(JsonFile.rows().createParser(text))) {
+      parser.renew(line);
       JsonNode node = parser.readValueAsTree();
       if (parser.nextToken() != null) {
         throw new UnreadableData(
@@ -123,11 +128,12 @@ final class RowReader {
 
   private void readList(InputStream in, int firstLine) throws IOException {
     RowBudget budget = new RowBudget(in);
-    try (JsonParser parser = JsonFile.factory().createParser(budget)) {
+    try (RowParser parser = new RowParser(JsonFile.rows().createParser(budget))) {
       parser.nextToken();
       while (parser.nextToken() != JsonToken.END_ARRAY) {
         int line = firstLine - 1 + parser.currentTokenLocation().getLineNr();
         budget.renew(line);
+        parser.renew(line);
         sink.accept(new Row(file, line, parser.readValueAsTree()));
       }
       if (parser.nextToken() != null) {
@@ -160,6 +166,33 @@ final class RowReader {
       return StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(utf8)).toString();
     } catch (CharacterCodingException e) {
       throw new UnreadableData(file + ": line " + line + ": expected UTF-8", e);
+    }
+  }
+
+  /**
+   * Lets no row have more parts than fit in memory: one takes about 50 bytes, three of the file.
+   */
+  private final class RowParser extends JsonParserDelegate {
+    private int line = 1;
+    private int left = MOST_ROW_TOKENS;
+
+    RowParser(JsonParser parser) {
+      super(parser);
+    }
+
+    void renew(int rowLine) {
+      line = rowLine;
+      left = MOST_ROW_TOKENS;
+    }
+
+    @Override
+    public JsonToken nextToken() throws IOException {
+      if (--left < 0) {
+        throw new UnreadableData(
+            "%s: line %d: a row must have at most %d names and values, has more"
+                .formatted(file, line, MOST_ROW_TOKENS));
+      }
+      return super.nextToken();
     }
   }
 

@@ -8,11 +8,11 @@ public final class Fenced extends TrainingFailure {
 
   /** Makes one with a message that says what was expected, what was found, and where. */
   public Fenced(String message) {
-    super(ExitCode.FENCED, message, null);
+    super(ExitCode.FENCED, MessageText.oneLine(message), null);
   }
 
   /** Makes one that keeps what caused it. */
   public Fenced(String message, Throwable cause) {
-    super(ExitCode.FENCED, message, cause);
+    super(ExitCode.FENCED, MessageText.oneLine(message), cause);
   }
 }

@@ -8,11 +8,11 @@ public final class InvalidConfiguration extends TrainingFailure {
 
   /** Makes one with a message that says what was expected, what was found, and where. */
   public InvalidConfiguration(String message) {
-    super(ExitCode.INVALID, message, null);
+    super(ExitCode.INVALID, MessageText.oneLine(message), null);
   }
 
   /** Makes one that keeps what caused it. */
   public InvalidConfiguration(String message, Throwable cause) {
-    super(ExitCode.INVALID, message, cause);
+    super(ExitCode.INVALID, MessageText.oneLine(message), cause);
   }
 }

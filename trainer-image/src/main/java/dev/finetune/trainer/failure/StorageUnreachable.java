@@ -13,7 +13,7 @@ public final class StorageUnreachable extends TrainingFailure {
 
   /** Makes one with a message that says what was expected, what was found, and where. */
   public StorageUnreachable(String message) {
-    super(ExitCode.STORAGE_UNREACHABLE, message, null);
+    super(ExitCode.STORAGE_UNREACHABLE, MessageText.oneLine(message), null);
     this.retryAfter = null;
   }
 
@@ -24,7 +24,7 @@ public final class StorageUnreachable extends TrainingFailure {
 
   /** Makes one with the time for which the store asked to be left alone, or null. */
   public StorageUnreachable(String message, Throwable cause, @Nullable Duration retryAfter) {
-    super(ExitCode.STORAGE_UNREACHABLE, message, cause);
+    super(ExitCode.STORAGE_UNREACHABLE, MessageText.oneLine(message), cause);
     this.retryAfter = retryAfter;
   }
 

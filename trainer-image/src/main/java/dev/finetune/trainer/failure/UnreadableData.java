@@ -11,11 +11,11 @@ public final class UnreadableData extends TrainingFailure {
 
   /** Makes one with a message that says what was expected, what was found, and where. */
   public UnreadableData(String message) {
-    super(ExitCode.INVALID, message, null);
+    super(ExitCode.INVALID, MessageText.oneLine(message), null);
   }
 
   /** Makes one that keeps what caused it. */
   public UnreadableData(String message, Throwable cause) {
-    super(ExitCode.INVALID, message, cause);
+    super(ExitCode.INVALID, MessageText.oneLine(message), cause);
   }
 }

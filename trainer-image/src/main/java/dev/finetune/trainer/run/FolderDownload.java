@@ -1,6 +1,7 @@
 package dev.finetune.trainer.run;
 
 import dev.finetune.api.run.StorageLayout;
+import dev.finetune.trainer.failure.MessageText;
 import dev.finetune.trainer.failure.StorageUnreachable;
 import dev.finetune.trainer.failure.UnreadableData;
 import dev.finetune.trainer.run.Manifest.ManifestEntry;
@@ -27,7 +28,7 @@ final class FolderDownload {
     private static final long serialVersionUID = 1L;
 
     Broken(String why) {
-      super(why);
+      super(MessageText.oneLine(why));
     }
   }
 

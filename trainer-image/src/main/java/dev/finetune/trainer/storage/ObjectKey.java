@@ -6,6 +6,11 @@ import java.nio.charset.StandardCharsets;
 public final class ObjectKey {
   private static final int MAX_BYTES = 900;
 
+  /**
+   * File systems take 255 bytes; 40 are left for what a name is given while it is being written.
+   */
+  private static final int MAX_NAME_BYTES = 210;
+
   private ObjectKey() {}
 
   /** Returns whether a key is one or more plain names with slashes between them. */
@@ -13,15 +18,21 @@ public final class ObjectKey {
     if (key.isEmpty() || key.getBytes(StandardCharsets.UTF_8).length > MAX_BYTES) {
       return false;
     }
-    if (key.chars().anyMatch(c -> c < ' ' || c == 0x7f || c == '\\')) {
+    if (key.codePoints().anyMatch(ObjectKey::isForbidden)) {
       return false;
     }
     for (String name : key.split("/", -1)) {
-      if (name.isEmpty() || name.equals(".") || name.equals("..")) {
+      boolean plain = !name.isEmpty() && !name.equals(".") && !name.equals("..");
+      if (!plain || name.getBytes(StandardCharsets.UTF_8).length > MAX_NAME_BYTES) {
         return false;
       }
     }
     return !key.startsWith(FileStore.PRIVATE_FOLDER + "/");
+  }
+
+  /** Control characters, backslashes, and halves of surrogate pairs, which no UTF-8 can carry. */
+  private static boolean isForbidden(int c) {
+    return c < ' ' || c == 0x7f || c == '\\' || Character.getType(c) == Character.SURROGATE;
   }
 
   /**

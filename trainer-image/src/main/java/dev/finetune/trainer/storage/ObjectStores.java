@@ -1,6 +1,7 @@
 package dev.finetune.trainer.storage;
 
 import dev.finetune.trainer.failure.InvalidConfiguration;
+import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 
 /** Opens stores by URI. */
@@ -40,6 +41,11 @@ public final class ObjectStores {
       throw new InvalidConfiguration(
           field + ": must be file:path, was " + ObjectKey.printable(uri));
     }
-    return Path.of(path);
+    try {
+      return Path.of(path);
+    } catch (InvalidPathException e) {
+      throw new InvalidConfiguration(
+          field + ": must be file:path, was " + ObjectKey.printable(uri), e);
+    }
   }
 }

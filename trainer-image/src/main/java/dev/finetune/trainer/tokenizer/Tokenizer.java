@@ -5,6 +5,7 @@ import ai.djl.huggingface.tokenizers.HuggingFaceTokenizer;
 import ai.djl.huggingface.tokenizers.jni.CharSpan;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.finetune.trainer.failure.UnreadableData;
 import dev.finetune.trainer.json.JsonFile;
 import dev.finetune.trainer.weights.GgufMetadata;
@@ -35,14 +36,20 @@ public final class Tokenizer implements AutoCloseable {
   private final HuggingFaceTokenizer decoder;
   private final HuggingFaceTokenizer encoder;
   private final boolean addsBos;
+  private final int mostCharacters;
 
   private Tokenizer(TokenizerDefinition definition, SpecialTokensInText specialTokens) {
     this.definition = definition;
-    this.decoder = load(definition.source(), definition.json());
+    ObjectNode json = parse(definition);
+    this.mostCharacters = TokenizerRules.check(definition.source(), json);
+    // Never wanted here, and without a bound.
+    json.putNull("truncation");
+    json.putNull("padding");
+    this.decoder = load(definition.source(), json.toString());
     this.encoder =
         switch (specialTokens) {
           case RECOGNIZED -> decoder;
-          case PLAIN -> load(definition.source(), withoutSpecialTokens(definition));
+          case PLAIN -> load(definition.source(), withoutSpecialTokens(json));
         };
     Boolean told = definition.addsBos();
     this.addsBos = definition.bos().isPresent() && (told == null ? postProcessorAddsBos() : told);
@@ -99,21 +106,57 @@ public final class Tokenizer implements AutoCloseable {
     return definition.json();
   }
 
-  /** Turns text into token ids. */
+  /**
+   * Turns text into token ids.
+   *
+   * @throws UnreadableData if the text is longer than {@link #mostCharacters}, or the tokenizer has
+   *     no token for it
+   */
   public int[] encode(String text) {
-    return ids(encoder.encode(wellFormed(text), false, false));
+    return ids(encoding(text));
   }
 
-  /** Turns text into token ids with the place of each. */
+  /** Returns the most characters of a text, which its regular expressions bound. */
+  public int mostCharacters() {
+    return mostCharacters;
+  }
+
+  private Encoding encoding(String text) {
+    if (text.length() > mostCharacters) {
+      throw new UnreadableData(
+          "%s: a text must have at most %d characters for this tokenizer, had %d"
+              .formatted(definition.source(), mostCharacters, text.length()));
+    }
+    try {
+      return encoder.encode(wellFormed(text), false, false);
+    } catch (RuntimeException e) {
+      // The binding has no type of its own for a text that a definition has no token for.
+      throw new UnreadableData(
+          definition.source() + ": could not encode a text: " + e.getMessage(), e);
+    }
+  }
+
+  /**
+   * Turns text into token ids with the place of each.
+   *
+   * @throws UnreadableData as {@link #encode}
+   */
   public EncodedText encodeWithOffsets(String text) {
-    Encoding encoding = encoder.encode(wellFormed(text), false, false);
+    Encoding encoding = encoding(text);
     CharSpan[] spans = encoding.getCharTokenSpans();
     int[] places = charPlaces(text);
     int[] starts = new int[spans.length];
     int[] ends = new int[spans.length];
     for (int i = 0; i < spans.length; i++) {
-      starts[i] = places[spans[i].getStart()];
-      ends[i] = places[spans[i].getEnd()];
+      CharSpan span = spans[i];
+      if (span == null) {
+        // A token of no text of its own lies where the one before it ends.
+        starts[i] = i == 0 ? 0 : ends[i - 1];
+        ends[i] = starts[i];
+        continue;
+      }
+      starts[i] = places[Math.clamp(span.getStart(), 0, places.length - 1)];
+      ends[i] = places[Math.clamp(span.getEnd(), 0, places.length - 1)];
     }
     return new EncodedText(ids(encoding), starts, ends);
   }
@@ -167,8 +210,14 @@ public final class Tokenizer implements AutoCloseable {
     }
   }
 
-  private static String withoutSpecialTokens(TokenizerDefinition definition) {
-    JsonNode json = JsonFile.parse(definition.source(), definition.json());
+  private static ObjectNode parse(TokenizerDefinition definition) {
+    if (JsonFile.parse(definition.source(), definition.json()) instanceof ObjectNode json) {
+      return json;
+    }
+    throw new UnreadableData(definition.source() + ": expected a JSON object");
+  }
+
+  private static String withoutSpecialTokens(ObjectNode json) {
     if (json.get("added_tokens") instanceof ArrayNode added) {
       for (Iterator<JsonNode> tokens = added.iterator(); tokens.hasNext(); ) {
         if (tokens.next().path("special").asBoolean()) {
@@ -179,8 +228,16 @@ public final class Tokenizer implements AutoCloseable {
     return json.toString();
   }
 
-  private static int[] ids(Encoding encoding) {
-    return Arrays.stream(encoding.getIds()).mapToInt(Math::toIntExact).toArray();
+  private int[] ids(Encoding encoding) {
+    long[] ids = encoding.getIds();
+    for (long id : ids) {
+      if (id < 0 || id >= vocabularySize()) {
+        throw new UnreadableData(
+            "%s: makes token %d of a text, but has only %d tokens"
+                .formatted(definition.source(), id, vocabularySize()));
+      }
+    }
+    return Arrays.stream(ids).mapToInt(Math::toIntExact).toArray();
   }
 
   /** Returns, for each code point and for the end, its index in chars. */

@@ -12,6 +12,8 @@ import java.util.List;
 final class GgufCursor {
   private static final int MOST_DEPTH = 3;
   private static final long MOST_TEXT = 16L << 20;
+
+  /** Elements of all lists: tokens, scores, types and merges of 262144 tokens are 1.3 million. */
   private static final long MOST_ELEMENTS = 1L << 22;
 
   /** Tokens and merges of the largest vocabularies take about 20 MB. */
@@ -20,6 +22,7 @@ final class GgufCursor {
   private final MappedFile file;
   private final CharsetDecoder utf8 = StandardCharsets.UTF_8.newDecoder();
   private long position;
+  private long elementsLeft = MOST_ELEMENTS;
 
   // What errors call a thing is put into words only then: a vocabulary has a hundred thousand.
 
@@ -134,7 +137,7 @@ final class GgufCursor {
 
   private GgufMetadata.Value array(String key) {
     GgufType type = type(key, int32("element type of '" + key + "'"));
-    long count = count("length of '" + key + "'", MOST_ELEMENTS, Math.max(1, type.bytes()));
+    long count = elements(key, type);
     if (type == GgufType.STRING) {
       List<String> texts = new ArrayList<>((int) count);
       for (long i = 0; i < count; i++) {
@@ -167,12 +170,14 @@ final class GgufCursor {
         continue;
       }
       GgufType inner = type(key, int32("element type of '" + key + "'"));
-      skip(
-          key,
-          inner,
-          count("length of '" + key + "'", MOST_ELEMENTS, Math.max(1, inner.bytes())),
-          depth + 1);
+      skip(key, inner, elements(key, inner), depth + 1);
     }
+  }
+
+  private long elements(String key, GgufType type) {
+    long count = count("length of '" + key + "'", elementsLeft, Math.max(1, type.bytes()));
+    elementsLeft -= count;
+    return count;
   }
 
   private GgufType type(String key, int code) {

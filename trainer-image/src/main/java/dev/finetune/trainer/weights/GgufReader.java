@@ -278,6 +278,9 @@ public final class GgufReader implements WeightReader {
   }
 
   private int rotatedHeads(String name) {
+    if (!name.startsWith("model.layers.")) {
+      return 0;
+    }
     if (name.endsWith("self_attn.q_proj.weight")) {
       return heads;
     }

@@ -68,7 +68,7 @@ class TargetModulesTest {
         .isInstanceOf(InvalidConfiguration.class)
         .hasMessageStartingWith("spec.adapter.targetModules[1]: must be a regular expression");
     List<String> hostile = List.of("a".repeat(60) + "!");
-    assertThatThrownBy(() -> resolve(List.of("(a+)+\\1?b"), hostile))
+    assertThatThrownBy(() -> resolve(List.of("(a+)+\\1b"), hostile))
         .isInstanceOf(InvalidConfiguration.class)
         .hasMessageContaining("too many steps");
   }
@@ -79,5 +79,21 @@ class TargetModulesTest {
 
   private static List<String> select(ModuleNames names) {
     return names.select("target_modules", LINEARS);
+  }
+
+  @Test
+  void refusesAnExpressionThatCouldGoOnForEverWithoutReadingAName() {
+    assertThatThrownBy(() -> resolve(List.of("(|)".repeat(100)), LINEARS))
+        .isInstanceOf(InvalidConfiguration.class)
+        .hasMessageContaining("has an alternative that the empty text matches");
+  }
+
+  @Test
+  void refusesAnExpressionThatSwallowsWhatFollowsIt() {
+    for (String open : List.of("(?x)q_proj#", "\\Qq_proj")) {
+      assertThatThrownBy(() -> NamePattern.suffix("rank_pattern", open))
+          .isInstanceOf(InvalidConfiguration.class)
+          .hasMessageStartingWith("rank_pattern: must be a regular expression");
+    }
   }
 }

@@ -280,6 +280,16 @@ class ExampleReaderTest {
     }
   }
 
+  @ParameterizedTest
+  @ValueSource(strings = {"%s", "[%s]"})
+  void refusesARowOfMoreValuesThanFitInMemory(String form) {
+    String row = "{\"text\": [" + "{},".repeat(2_200_000) + "1]}";
+    assertThatThrownBy(() -> read(DatasetFormat.TEXT, form.formatted(row)))
+        .isInstanceOf(UnreadableData.class)
+        .hasMessageEndingWith(
+            "rows.jsonl: line 1: a row must have at most 4194304 names and values, has more");
+  }
+
   private void requirePromptAndAnswer(Example example, String prompt, String answer) {
     assertThat(example.inputIds()).isEqualTo(append(tokenizer.encode(prompt + answer), EOS));
     int learned = tokenizer.encode(answer).length + 1;

@@ -111,4 +111,14 @@ class ObjectStoresTest {
       return new ConditionalWrite.Written(put(key, content));
     }
   }
+
+  @Test
+  void refusesKeysThatNoFileSystemTakes() {
+    assertThat(ObjectKey.isValid("a/" + "b".repeat(210) + "/c")).isTrue();
+    assertThat(ObjectKey.isValid("a/" + "b".repeat(211))).isFalse();
+    assertThat(ObjectKey.isValid("a/\ud800")).isFalse();
+    assertThat(ObjectKey.isValid("a/\ud83d\ude00")).isTrue();
+    assertThatThrownBy(() -> ObjectStores.filePath("spec.storage.uri", "file:a\ud800"))
+        .isInstanceOf(InvalidConfiguration.class);
+  }
 }

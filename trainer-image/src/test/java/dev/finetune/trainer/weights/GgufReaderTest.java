@@ -21,10 +21,12 @@ import net.jqwik.api.Property;
 import net.jqwik.api.constraints.IntRange;
 import net.jqwik.api.constraints.Size;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class GgufReaderTest {
+  @TempDir Path folder;
 
   @ParameterizedTest
   @ValueSource(strings = {"F16", "Q4_1", "Q8_0"})
@@ -106,10 +108,10 @@ class GgufReaderTest {
     }
     byte[] bigEndian =
         ByteBuffer.allocate(32).put("GGUF".getBytes(StandardCharsets.US_ASCII)).putInt(3).array();
-    assertThatThrownBy(() -> GgufReader.open(Hostile.write(bigEndian)))
+    assertThatThrownBy(() -> GgufReader.open(Hostile.write(folder, bigEndian)))
         .isInstanceOf(UnreadableData.class)
         .hasMessageContaining("version must be 2 or 3 in little endian, was 50331648");
-    assertThatThrownBy(() -> GgufReader.open(Hostile.write(new byte[64])))
+    assertThatThrownBy(() -> GgufReader.open(Hostile.write(folder, new byte[64])))
         .hasMessageContaining("expected a GGUF file, found other first bytes");
   }
 
@@ -133,7 +135,7 @@ class GgufReaderTest {
   void refusesTheFileCutAnywhere() throws IOException {
     byte[] whole = Files.readAllBytes(golden());
     for (int length = 0; length < whole.length; length += length < 1200 ? 1 : 499) {
-      Path file = Hostile.write(Arrays.copyOf(whole, length));
+      Path file = Hostile.write(folder, Arrays.copyOf(whole, length));
       assertThatThrownBy(() -> GgufReader.open(file))
           .as("cut at %d", length)
           .isInstanceOf(UnreadableData.class)
@@ -147,7 +149,7 @@ class GgufReaderTest {
     byte[] whole = Files.readAllBytes(golden());
     int table = indexOf(whole, "token_embd.weight") - 8;
     for (int length = table; length < table + 1400; length++) {
-      Path file = Hostile.write(Arrays.copyOf(whole, length));
+      Path file = Hostile.write(folder, Arrays.copyOf(whole, length));
       assertThatThrownBy(() -> GgufReader.open(file)).isInstanceOf(UnreadableData.class);
       Files.delete(file);
     }
@@ -175,13 +177,27 @@ class GgufReaderTest {
     Hostile.readsOrRefuses(bytes, GgufReader::open);
   }
 
+  @Test
+  void refusesListsThatTogetherHaveTooManyElements() {
+    ByteBuffer file = ByteBuffer.allocate(13 << 20).order(ByteOrder.LITTLE_ENDIAN);
+    file.putInt(0x46554747).putInt(3).putLong(0).putLong(3);
+    for (int i = 0; i < 3; i++) {
+      file.putLong(1).put((byte) ('a' + i)).putInt(9).putInt(0).putLong(2 << 20);
+      file.position(file.position() + (2 << 20));
+    }
+    Path many = Hostile.write(folder, file.array());
+    assertThatThrownBy(() -> GgufReader.open(many))
+        .isInstanceOf(UnreadableData.class)
+        .hasMessageEndingWith("length of 'c' must be 0 to 0, was 2097152");
+  }
+
   private static Path golden() {
     return Goldens.path("gguf/tiny-Q4_1.gguf");
   }
 
-  private static Path changed(UnaryOperator<byte[]> change) {
+  private Path changed(UnaryOperator<byte[]> change) {
     try {
-      return Hostile.write(change.apply(Files.readAllBytes(golden())));
+      return Hostile.write(folder, change.apply(Files.readAllBytes(golden())));
     } catch (IOException e) {
       throw new java.io.UncheckedIOException(e);
     }

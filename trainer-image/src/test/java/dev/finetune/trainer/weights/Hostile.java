@@ -20,7 +20,7 @@ final class Hostile {
 
   /** Reads every tensor; only a failure that is fit for a person may come out of it. */
   static void readsOrRefuses(byte[] bytes, Function<Path, WeightReader> open) {
-    Path file = write(bytes);
+    Path file = write(Path.of(System.getProperty("java.io.tmpdir")), bytes);
     ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
     long before = threads.getCurrentThreadAllocatedBytes();
     try (WeightReader reader = open.apply(file)) {
@@ -39,12 +39,10 @@ final class Hostile {
     assertThat(threads.getCurrentThreadAllocatedBytes() - before).isLessThan(MOST_ALLOCATED);
   }
 
-  /** Writes bytes to a new file of the temporary folder. */
-  static Path write(byte[] bytes) {
+  /** Writes bytes to a new file of a folder. */
+  static Path write(Path folder, byte[] bytes) {
     try {
-      Path file = Files.createTempFile("hostile", ".bin");
-      file.toFile().deleteOnExit();
-      return Files.write(file, bytes);
+      return Files.write(Files.createTempFile(folder, "hostile", ".bin"), bytes);
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }

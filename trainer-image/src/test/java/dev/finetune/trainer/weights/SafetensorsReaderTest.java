@@ -201,7 +201,7 @@ class SafetensorsReaderTest {
   @CsvSource({"0", "1", "33554433", "4611686018427387904", "-1"})
   void refusesALengthOfTheHeaderOutOfRange(long length) {
     byte[] bytes = ByteBuffer.allocate(64).order(ByteOrder.LITTLE_ENDIAN).putLong(length).array();
-    assertThatThrownBy(() -> SafetensorsReader.open(Hostile.write(bytes)))
+    assertThatThrownBy(() -> SafetensorsReader.open(Hostile.write(folder, bytes)))
         .isInstanceOf(UnreadableData.class)
         .hasMessageContaining("length of the safetensors header must be 2 to 33554432");
   }
@@ -226,7 +226,7 @@ class SafetensorsReaderTest {
   void refusesTheFileCutAnywhere() throws IOException {
     byte[] whole = Files.readAllBytes(golden());
     for (int length = 0; length < whole.length; length += length < 4000 ? 1 : 997) {
-      Path file = Hostile.write(Arrays.copyOf(whole, length));
+      Path file = Hostile.write(folder, Arrays.copyOf(whole, length));
       assertThatThrownBy(() -> SafetensorsReader.open(file))
           .as("cut at %d", length)
           .isInstanceOf(UnreadableData.class);
@@ -255,11 +255,11 @@ class SafetensorsReaderTest {
         .write(folder.resolve(name));
   }
 
-  private static Path file(String header, byte[] data) {
+  private Path file(String header, byte[] data) {
     byte[] head = head(header);
     byte[] bytes = Arrays.copyOf(head, head.length + data.length);
     System.arraycopy(data, 0, bytes, head.length, data.length);
-    return Hostile.write(bytes);
+    return Hostile.write(folder, bytes);
   }
 
   private static byte[] head(String header) {
