@@ -2,6 +2,7 @@ package dev.finetune.trainer.model;
 
 import dev.finetune.api.spec.Quantization;
 import dev.finetune.trainer.basemodel.ModelConfig;
+import dev.finetune.trainer.engine.ComputeDevice;
 import dev.finetune.trainer.engine.ElementType;
 import dev.finetune.trainer.engine.Engine;
 import dev.finetune.trainer.engine.Kernels;
@@ -104,6 +105,9 @@ public final class ModelLoader {
   /**
    * Loads a decoder whose linear layers are quantized, or were quantized before.
    *
+   * <p>On a GPU the cache is not used: to write its tensors they would all have to be copied to the
+   * machine's memory, and the mean of the scales is rounded in another order there.
+   *
    * @param cache where they are taken from, or else, once the model is loaded, written to beside
    *     what comes next
    */
@@ -113,6 +117,9 @@ public final class ModelLoader {
       WeightReader weights,
       Quantization quantization,
       QuantizedCache cache) {
+    if (kernels.engine().device() != ComputeDevice.CPU) {
+      return load(kernels, config, weights, quantization);
+    }
     try (QuantizedReader stored = cache.open(config).orElse(null)) {
       return load(
           kernels,
