@@ -37,7 +37,6 @@ record KillReport(
     }
     StringBuilder lines = new StringBuilder();
     reports.forEach(report -> lines.append(RunJson.writeLine(report)).append('\n'));
-    Files.writeString(
-        Path.of(RECORD), lines, StandardOpenOption.CREATE, StandardOpenOption.APPEND);
+    Files.writeString(Path.of(RECORD), lines, StandardOpenOption.CREATE, StandardOpenOption.APPEND);
   }
 }
