@@ -33,6 +33,10 @@ import org.junit.jupiter.params.provider.ValueSource;
 class VerifiedReadTest {
   private static final String NEWEST = "attempt-0002/checkpoint-00000030/";
   private static final String MIDDLE = "attempt-0001/checkpoint-00000020/";
+
+  /** Every seventh bit is each of the eight in turn; the long run flips all. */
+  private static final int STRIDE = "long".equals(System.getProperty("chaos")) ? 1 : 7;
+
   private static final List<String> FILES =
       List.of("adapter.safetensors", "state.json", "manifest.json");
 
@@ -77,7 +81,7 @@ class VerifiedReadTest {
       corruptions++;
     }
     System.out.printf("verified reads: %s of a checkpoint, %d corruptions%n", file, corruptions);
-    assertThat(corruptions).isGreaterThan(80);
+    assertThat(corruptions).isGreaterThan(15);
   }
 
   @ParameterizedTest
@@ -96,7 +100,7 @@ class VerifiedReadTest {
       corruptions++;
     }
     System.out.printf("verified reads: %s, %d corruptions%n", name, corruptions);
-    assertThat(corruptions).isGreaterThan(1000);
+    assertThat(corruptions).isGreaterThan(500);
   }
 
   @ParameterizedTest
@@ -119,7 +123,7 @@ class VerifiedReadTest {
       corruptions++;
     }
     System.out.printf("verified reads: %s of an adapter, %d corruptions%n", file, corruptions);
-    assertThat(corruptions).isGreaterThan(80);
+    assertThat(corruptions).isGreaterThan(15);
   }
 
   @Test
@@ -185,7 +189,7 @@ class VerifiedReadTest {
   private List<Map.Entry<String, byte @Nullable []>> others(String name, String swapped) {
     byte[] content = content(name);
     Map<String, byte @Nullable []> others = new LinkedHashMap<>();
-    for (int bit = 0; bit < content.length * 8; bit++) {
+    for (int bit = 0; bit < content.length * 8; bit += STRIDE) {
       byte[] flipped = content.clone();
       flipped[bit / 8] ^= (byte) (1 << (bit % 8));
       others.put("bit " + bit + " flipped", flipped);
