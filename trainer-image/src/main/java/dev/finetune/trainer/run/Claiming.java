@@ -4,6 +4,7 @@ import dev.finetune.api.run.CheckpointEntry;
 import dev.finetune.api.run.Delivery;
 import dev.finetune.api.run.Head;
 import dev.finetune.api.run.StorageLayout;
+import dev.finetune.trainer.failure.Fenced;
 import dev.finetune.trainer.failure.InvalidConfiguration;
 import dev.finetune.trainer.failure.UnreadableData;
 import dev.finetune.trainer.storage.ConditionalWriteProbe;
@@ -54,7 +55,7 @@ final class Claiming {
             case HeadFile.Swap.Done(HeadVersion version) -> {
               return new Outcome.Ours(new OwnedHead(folder, headFile, version));
             }
-            case HeadFile.Swap.Lost(Optional<HeadVersion> winner) -> seen = winner;
+            case HeadFile.Swap.Lost(Optional<HeadVersion> winner, boolean _) -> seen = winner;
           }
         }
       }
@@ -71,7 +72,7 @@ final class Claiming {
       // The list is newer than the head that was read: an attempt may just have begun.
       Optional<HeadVersion> again = headFile.read();
       if (again.isPresent()) {
-        return new HeadFile.Swap.Lost(again);
+        return new HeadFile.Swap.Lost(again, false);
       }
       throw new UnreadableData(
           folder.location(StorageLayout.HEAD)
@@ -81,6 +82,11 @@ final class Claiming {
     int number = Math.max(attempt, Math.addExact(objects.newestAttempt(), 1));
     @Nullable HeadVersion from = seen.orElse(null);
     HeadFile.Swap swap = headFile.swap(from, claimed(from, number, now));
+    if (swap instanceof HeadFile.Swap.Lost(Optional<HeadVersion> winner, boolean unsure)
+        && unsure
+        && winner.isPresent()) {
+      giveWay(number, winner.get().head());
+    }
     if (number > attempt && swap instanceof HeadFile.Swap.Done) {
       folder
           .settings()
@@ -92,6 +98,19 @@ final class Claiming {
                   + number);
     }
     return swap;
+  }
+
+  /**
+   * A write without an answer may have made this process the attempt, and an attempt after it may
+   * have fenced it off since. To claim again would fence off the newer one. If the newest attempt
+   * has the very number, it is another's, and ours was never written.
+   */
+  private void giveWay(int number, Head winner) {
+    if (winner.attempt() > number && winner.delivered() == null) {
+      throw new Fenced(
+          "attempt %d no longer owns %s: attempt %d of owner %s claimed it"
+              .formatted(number, folder.location(""), winner.attempt(), winner.owner()));
+    }
   }
 
   private Head claimed(@Nullable HeadVersion from, int attempt, Instant now) {

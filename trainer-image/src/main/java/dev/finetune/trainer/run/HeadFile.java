@@ -34,8 +34,12 @@ final class HeadFile {
     /** The head is written; it is known even if the answer was lost. */
     record Done(HeadVersion version) implements Swap {}
 
-    /** Someone else wrote, so that the head is now another, or gone. */
-    record Lost(Optional<HeadVersion> current) implements Swap {}
+    /**
+     * Someone else wrote, so that the head is now another, or gone.
+     *
+     * @param unsure whether a write of ours had no answer, so that it may have come before theirs
+     */
+    record Lost(Optional<HeadVersion> current, boolean unsure) implements Swap {}
   }
 
   /** Reads the head, trying until the deadline. */
@@ -62,12 +66,14 @@ final class HeadFile {
   Swap swap(@Nullable HeadVersion from, Head next) {
     Retry.Attempts attempts =
         run.settings().retry().attempts("write " + run.location(StorageLayout.HEAD));
+    boolean unsure = false;
     while (true) {
       ConditionalWrite outcome = write(from, next);
       if (outcome instanceof ConditionalWrite.Written(String etag)) {
         return new Swap.Done(new HeadVersion(next, etag));
       }
       if (outcome instanceof ConditionalWrite.Unanswered(StorageUnreachable cause)) {
+        unsure = true;
         attempts.failed(cause);
       }
       Optional<HeadVersion> current = read();
@@ -75,7 +81,7 @@ final class HeadFile {
         return new Swap.Done(current.get());
       }
       if (!isStill(from, current)) {
-        return new Swap.Lost(current);
+        return new Swap.Lost(current, unsure);
       }
       if (outcome instanceof ConditionalWrite.PreconditionFailed) {
         // Two writes met and the other one failed.

@@ -76,7 +76,7 @@ final class OwnedHead {
           heartbeatTried = time;
           return version.head();
         }
-        case HeadFile.Swap.Lost(Optional<HeadVersion> seen) -> current = stillOurs(seen);
+        case HeadFile.Swap.Lost(Optional<HeadVersion> seen, boolean _) -> current = stillOurs(seen);
       }
     }
   }

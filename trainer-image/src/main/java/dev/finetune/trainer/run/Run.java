@@ -64,6 +64,7 @@ public final class Run {
    * @throws InvalidConfiguration if another owner lives, the store is unfit, or the credentials are
    *     wrong
    * @throws UnreadableData if the head is broken, or gone
+   * @throws Fenced if the answer to the claim was lost and a newer attempt has come since
    * @throws StorageUnreachable if the storage cannot be used until the deadline
    */
   public static Claim claim(RunFolder folder, ClaimRequest request) {
