@@ -93,7 +93,11 @@ public final class Tensor implements AutoCloseable {
     if (isPlain()) {
       return memory();
     }
-    return is(ElementType.F32)
+    ElementType type = is(ElementType.F32) ? ElementType.F32 : ElementType.U8;
+    if (device() != ComputeDevice.CPU.code()) {
+      return engine.fetch(this, type);
+    }
+    return type == ElementType.F32
         ? MemorySegment.ofArray(toFloats())
         : MemorySegment.ofArray(toBytes());
   }

@@ -83,7 +83,9 @@ class DeviceAccessTest {
       Tensor cos = kernels.toActivations(scope, engine.floats(scope, new float[] {1, 1}, 1, 1, 2));
       Tensor sin = kernels.toActivations(scope, engine.zeros(scope, 1, 1, 2));
       Tensor heads = kernels.rotate(scope, wide, 2, 4, cos, sin);
-      assertThat(engine.fetch(heads, ElementType.F32).toArray(JAVA_FLOAT)).isEqualTo(numbers);
+      MemorySegment fetched = engine.fetch(heads, ElementType.F32);
+      assertThat(fetched.toArray(JAVA_FLOAT)).isEqualTo(numbers);
+      assertThat(fetched.asByteBuffer().remaining()).as("files are written so").isEqualTo(32);
     }
   }
 
