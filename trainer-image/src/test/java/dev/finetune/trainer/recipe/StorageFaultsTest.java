@@ -126,7 +126,7 @@ class StorageFaultsTest {
         List.of(
             proxy.add(writesAfter(4).times(times), kinds.get(0)),
             proxy.add(writesAfter(2).key(".*/head\\.json").times(times), kinds.get(1)),
-            proxy.add(writesAfter(1).key(".*/checkpoint-00000004/.*").times(times), kinds.get(2)),
+            proxy.add(writesAfter(1).key(".*/checkpoint-.*").times(times), kinds.get(2)),
             proxy.add(writesAfter(1).key(".*/adapter/.*").times(times), kinds.get(3)),
             proxy.add(RequestMatch.all().method("GET").skip(1).times(times), kinds.get(4)));
     Ended ended = run("8s");
@@ -153,7 +153,7 @@ class StorageFaultsTest {
   @MethodSource("stayingFaults")
   void aFaultThatStaysEndsWith77InTimeAndTheNextAttemptDeliversTheSameBytes(
       Fault fault, String message) throws IOException {
-    FaultRule rule = proxy.add(writesAfter(1).key(".*/checkpoint-00000004/.*"), fault);
+    FaultRule rule = proxy.add(checkpointsAfterTheFirst(), fault);
     Instant start = Instant.now();
     Ended ended = run("1s");
     assertThat(ended.code()).as(ended.output()).isEqualTo(ExitCode.STORAGE_UNREACHABLE);
@@ -172,14 +172,19 @@ class StorageFaultsTest {
   void nothingDependsOnAListingThatIsCurrent() throws IOException {
     UnaryOperator<ObjectStore> lagging = LaggingStore::new;
     String uri = "s3://bucket/" + prefix;
-    proxy.add(writesAfter(0).key(".*/checkpoint-00000006/.*"), Fault.internalError());
+    proxy.add(checkpointsAfterTheFirst(), Fault.internalError());
     assertThat(run(proxy.endpoint(), uri, lagging, "1s").code())
         .isEqualTo(ExitCode.STORAGE_UNREACHABLE);
     proxy.clear();
     Ended ended = run(proxy.endpoint(), uri, lagging, "8s");
     assertThat(ended.code()).as(ended.message()).isEqualTo(ExitCode.DONE);
-    assertThat(ended.output()).contains("Resumed from the checkpoint of step 4");
+    assertThat(ended.output()).contains("Resumed from the checkpoint of step 2");
     assertThat(adapter(prefix)).isEqualTo(expected);
+  }
+
+  /** While one is saved the next may be passed over for a newer one, so no step is named. */
+  private static RequestMatch checkpointsAfterTheFirst() {
+    return writesAfter(0).key(".*/checkpoint-(?!00000002/).*");
   }
 
   private static RequestMatch writesAfter(int count) {

@@ -384,21 +384,23 @@ class S3FaultsTest {
   }
 
   @Test
-  void listsTenThousandObjectsByThePage() throws IOException {
+  void listsThousandsOfObjectsByThePage() throws IOException {
+    // The server reads its whole folder for each page.
+    int count = "long".equals(System.getProperty("chaos")) ? 10_000 : 2_500;
     Path folder = Files.createDirectories(served.resolve("bucket/many/run"));
-    for (int i = 0; i < 10_000; i++) {
+    for (int i = 0; i < count; i++) {
       Files.writeString(folder.resolve(String.format("object-%05d", i)), "x");
     }
     FaultRule cut =
         proxy.add(
-            RequestMatch.all().query("list-type").skip(5).times(1), new Fault.CutAnswer(1000));
+            RequestMatch.all().query("list-type").skip(1).times(1), new Fault.CutAnswer(1000));
     try (ObjectStore many =
         S3Store.open("bucket", "many", settings().with(Duration.ofSeconds(30), RETRY))) {
       List<StoredObject> listed = many.retrying(RETRY).list("run/");
-      assertThat(listed).hasSize(10_000).doesNotHaveDuplicates();
-      assertThat(listed.getLast().key()).isEqualTo("run/object-09999");
+      assertThat(listed).hasSize(count).doesNotHaveDuplicates();
+      assertThat(listed.getLast().key()).isEqualTo(String.format("run/object-%05d", count - 1));
       assertThat(cut.count()).isEqualTo(1);
-      assertThat(proxy.exchanges()).hasSizeGreaterThanOrEqualTo(11);
+      assertThat(proxy.exchanges()).hasSizeGreaterThan(count / 1000 + 1);
     }
   }
 }
