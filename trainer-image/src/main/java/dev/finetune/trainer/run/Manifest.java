@@ -76,6 +76,11 @@ public record Manifest(int formatVersion, SortedMap<String, ManifestEntry> files
       }
       checkEntry(file.getKey(), file.getValue());
     }
+    try {
+      manifest.bytes();
+    } catch (ArithmeticException e) {
+      throw new IOException("has files of more bytes than any disk holds", e);
+    }
     return manifest;
   }
 

@@ -3,16 +3,22 @@ package dev.finetune.trainer.run;
 import dev.finetune.api.run.CheckpointEntry;
 import dev.finetune.api.run.Head;
 import dev.finetune.api.run.RunJson;
+import dev.finetune.api.run.SealedJson;
 import dev.finetune.trainer.storage.MemoryStore;
 import dev.finetune.trainer.storage.Sha256;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.util.List;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 
 /** Reads documents of a run that anyone with access to the bucket may have written. */
 public final class HostileDocuments {
   private static final String CHECKPOINT = "attempt-0001/checkpoint-00000010/";
   private static final byte[] FILE = {1, 2, 3};
+
+  private static final Pattern SEAL = Pattern.compile("\"sha256\" ?: ?\"([0-9a-f]{64})\"");
 
   private HostileDocuments() {}
 
@@ -33,13 +39,13 @@ public final class HostileDocuments {
 
   /** Returns a record of a run. */
   public static byte[] record() {
-    return RunJson.write(RunFixture.record("sha256:aa"));
+    return SealedJson.write(RunFixture.record("sha256:aa"));
   }
 
   /** Claims a run by a head and resumes from what it lists. */
   public static void readHead(byte[] input, Path folder) {
     RunFixture fixture = fixture(folder);
-    fixture.store.put(RunFixture.FOLDER + "head.json", input);
+    fixture.store.put(RunFixture.FOLDER + "head.json", sealed(input));
     claimAndResume(fixture);
   }
 
@@ -55,8 +61,9 @@ public final class HostileDocuments {
   /** Obeys a record of a run. */
   public static void readRecord(byte[] input, Path folder) {
     RunFixture fixture = fixture(folder);
-    fixture.store.put(RunFixture.FOLDER + "run.json", input);
-    fixture.claim("a").freeze(RunFixture.record("sha256:aa"));
+    Run run = fixture.claim("a");
+    fixture.store.put(RunFixture.FOLDER + "run.json", sealed(input));
+    run.freeze(RunFixture.record("sha256:aa"));
   }
 
   private static void claimAndResume(RunFixture fixture) {
@@ -75,9 +82,23 @@ public final class HostileDocuments {
     return new RunFixture(folder, new MemoryStore(), 2);
   }
 
+  /** Who writes a hostile document knows how to seal it. */
+  private static byte[] sealed(byte[] document) {
+    String text = new String(document, StandardCharsets.ISO_8859_1);
+    Matcher seal = SEAL.matcher(text);
+    if (!seal.find()) {
+      return document;
+    }
+    String before = text.substring(0, seal.start(1));
+    String after = text.substring(seal.end(1));
+    String open = before + "0".repeat(64) + after;
+    String hash = Sha256.of(open.getBytes(StandardCharsets.ISO_8859_1));
+    return (before + hash + after).getBytes(StandardCharsets.ISO_8859_1);
+  }
+
   private static byte[] head(byte[] manifest) {
     Instant time = Instant.parse("2026-01-01T00:00:00Z");
-    return RunJson.write(
+    return SealedJson.write(
         new Head(
             1,
             "a",
