@@ -1,9 +1,11 @@
 package dev.finetune.operator.desired;
 
+import dev.finetune.api.spec.Cache;
 import dev.finetune.api.spec.EnvironmentVariable;
 import dev.finetune.api.spec.EnvironmentVariableSource;
 import dev.finetune.api.spec.FineTuneJobSpec;
 import dev.finetune.api.spec.KeyReference;
+import dev.finetune.api.spec.Quantity;
 import dev.finetune.api.spec.SecretReference;
 import dev.finetune.operator.api.FineTuneJob;
 import io.fabric8.kubernetes.api.model.EnvVar;
@@ -13,6 +15,7 @@ import io.fabric8.kubernetes.api.model.EnvVarSourceBuilder;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
@@ -30,6 +33,7 @@ final class TrainerEnvironment {
     variables.add(variable("FINETUNE_NAMESPACE", job.getMetadata().getNamespace()));
     variables.add(variable("FINETUNE_WORK", TrainerVolumes.WORK));
     variables.add(variable("FINETUNE_CACHE", TrainerVolumes.CACHE));
+    cacheLimit(spec).ifPresent(limit -> variables.add(variable("FINETUNE_CACHE_LIMIT", limit)));
     variables.add(variable("FINETUNE_PVC_ROOT", TrainerVolumes.PVC_ROOT));
     addCredentials(variables, "", spec.storage().secretRef());
     addCredentials(variables, "FINETUNE_MODEL_", spec.model().secretRef());
@@ -44,6 +48,14 @@ final class TrainerEnvironment {
     }
     addUserVariables(variables, spec);
     return variables;
+  }
+
+  /** The size limit of an emptyDir does not show in the free space of its disk. */
+  private static Optional<String> cacheLimit(FineTuneJobSpec spec) {
+    return Optional.ofNullable(spec.cache())
+        .map(Cache::emptyDir)
+        .map(Cache.EmptyDirectory::sizeLimit)
+        .map(Quantity::amount);
   }
 
   private static void addCredentials(

@@ -81,11 +81,11 @@ public final class ProgressFactory {
   }
 
   private static @Nullable Integer millis(@Nullable Double seconds) {
-    return seconds == null ? null : Math.toIntExact(Math.round(Math.min(seconds, 1e6) * 1000));
+    return seconds == null ? null : (int) Math.round(Math.clamp(seconds, 0, 1e6) * 1000);
   }
 
   private static @Nullable Integer seconds(@Nullable Double seconds) {
-    return seconds == null ? null : Math.toIntExact(Math.round(Math.min(seconds, 1e9)));
+    return seconds == null ? null : (int) Math.round(Math.clamp(seconds, 0, 1e9));
   }
 
   /**

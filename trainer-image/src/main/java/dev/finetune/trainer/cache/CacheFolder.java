@@ -2,6 +2,7 @@ package dev.finetune.trainer.cache;
 
 import dev.finetune.trainer.failure.StorageUnreachable;
 import java.io.IOException;
+import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
@@ -96,13 +97,17 @@ final class CacheFolder {
 
   /** Makes a folder whose parent is there; one that is there must be no link. */
   void make(Path folder) throws IOException {
-    if (!Files.isDirectory(folder, LinkOption.NOFOLLOW_LINKS)) {
-      if (Files.exists(folder, LinkOption.NOFOLLOW_LINKS)) {
-        throw new IOException(folder + " must be a folder, is a file or a link");
-      }
-      // Another process may be faster, so that this must not fail if it is there.
-      Files.createDirectories(folder);
+    if (Files.isDirectory(folder, LinkOption.NOFOLLOW_LINKS)) {
+      return;
+    }
+    try {
+      Files.createDirectory(folder);
       restrict(folder, shared ? "rwxrwx---" : "rwx------");
+    } catch (FileAlreadyExistsException e) {
+      // Another thread or process may have been faster.
+      if (!Files.isDirectory(folder, LinkOption.NOFOLLOW_LINKS)) {
+        throw new IOException(folder + " must be a folder, is a file or a link", e);
+      }
     }
   }
 

@@ -20,7 +20,9 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.CyclicBarrier;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
@@ -53,6 +55,30 @@ class ContentCacheTest {
     assertThat(second.use(content, name)).isTrue();
     assertThat(name).hasContent("weights");
     assertThat(notices).isEmpty();
+  }
+
+  @Test
+  void threadsThatUseFilesOfOneNewFolderDoNotHinderEachOther() throws Exception {
+    ContentCache cache = process();
+    Content content = add(cache, "weights");
+    for (int round = 0; round < 50; round++) {
+      Path view = cache.newView();
+      CyclicBarrier start = new CyclicBarrier(8);
+      List<Callable<Boolean>> uses = new ArrayList<>();
+      for (int file = 0; file < 8; file++) {
+        Path name = view.resolve("a/b/c/d/part-" + file);
+        uses.add(
+            () -> {
+              start.await();
+              return cache.use(content, name);
+            });
+      }
+      try (ExecutorService threads = Executors.newFixedThreadPool(8)) {
+        for (Future<Boolean> used : threads.invokeAll(uses)) {
+          assertThat(used.get()).isTrue();
+        }
+      }
+    }
   }
 
   @Test
@@ -173,7 +199,7 @@ class ContentCacheTest {
                 () -> {
                   start.await();
                   boolean good = true;
-                  for (int round = 0; round < 20; round++) {
+                  for (int round = 0; round < 50; round++) {
                     Path added = cache.newView().resolve("added");
                     Content content = cache.add(added, file -> write(file, "weights"));
                     Path used = cache.newView().resolve("used");
