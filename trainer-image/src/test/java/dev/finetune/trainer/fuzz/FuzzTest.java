@@ -1,5 +1,6 @@
 package dev.finetune.trainer.fuzz;
 
+import dev.finetune.trainer.chaos.Tally;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -7,6 +8,7 @@ import java.util.List;
 import java.util.SplittableRandom;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -16,6 +18,7 @@ import org.junit.jupiter.params.provider.MethodSource;
  * Whatever a reader of foreign bytes is given, it reads, or it refuses in words for a person:
  * within bounds of time and memory, and without a file outside its folder.
  */
+@Tag("chaos")
 class FuzzTest {
   /** Inputs that broke a reader once, by target. */
   private static final Path FOUND = Path.of("src/test/resources/fuzz");
@@ -50,6 +53,7 @@ class FuzzTest {
       byte[] seed = seeds.get(random.nextInt(seeds.size()));
       watch.check(target.mutation().mutate(seed, random));
     }
+    Tally.add("hostile inputs read or refused", target.name(), inputs);
   }
 
   @ParameterizedTest

@@ -11,6 +11,7 @@ import dev.finetune.embedded.faultproxy.Moment;
 import dev.finetune.embedded.faultproxy.RequestMatch;
 import dev.finetune.embedded.objectstore.EmbeddedObjectStore;
 import dev.finetune.embedded.objectstore.ObjectStoreOptions;
+import dev.finetune.trainer.chaos.Tally;
 import dev.finetune.trainer.failure.TrainingFailure;
 import dev.finetune.trainer.progress.Console;
 import dev.finetune.trainer.storage.LaggingStore;
@@ -36,6 +37,7 @@ import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInfo;
 import org.junit.jupiter.api.Timeout;
@@ -46,6 +48,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 /** Whole runs on the tiny Llama against an S3 server that fails. */
 @Timeout(value = 5, unit = TimeUnit.MINUTES, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
+@Tag("chaos")
 class StorageFaultsTest {
   private static final boolean LONG = "long".equals(System.getProperty("chaos"));
 
@@ -133,6 +136,7 @@ class StorageFaultsTest {
     assertThat(ended.code()).as(ended.message() + ended.output()).isEqualTo(ExitCode.DONE);
     assertThat(adapter(prefix)).isEqualTo(expected);
     assertThat(rules).allSatisfy(rule -> assertThat(rule.count()).isPositive());
+    rules.forEach(rule -> Tally.add("storage faults that a run went through", "", rule.count()));
   }
 
   static Stream<Arguments> stayingFaults() {

@@ -1,11 +1,13 @@
 package dev.finetune.trainer.run;
 
+import dev.finetune.trainer.chaos.Tally;
 import dev.finetune.trainer.run.ModelScenario.Program;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledIfSystemProperty;
 import org.junit.jupiter.api.io.TempDir;
@@ -15,6 +17,7 @@ import org.junit.jupiter.api.io.TempDir;
  * answers that are lost, writes that land late, and processes that end at any request. What must
  * hold is in {@link ProtocolRules}.
  */
+@Tag("chaos")
 class ProtocolModelTest {
   private static final int MOST_EXECUTIONS =
       "long".equals(System.getProperty("chaos")) ? 3_000_000 : 30_000;
@@ -284,6 +287,10 @@ class ProtocolModelTest {
   @AfterAll
   static void print() {
     RESULTS.forEach(System.out::println);
+    for (ModelChecker.Result result : RESULTS) {
+      Tally.add("interleavings of the protocol: states", "", result.states());
+      Tally.add("interleavings of the protocol: executions", "", result.executions());
+    }
     System.out.printf(
         "protocol model: %d cases, %,d states, %,d executions, %.2e courses of events, %,d ends%n",
         RESULTS.size(),

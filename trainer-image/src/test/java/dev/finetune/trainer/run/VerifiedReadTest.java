@@ -8,6 +8,7 @@ import dev.finetune.api.run.Delivery;
 import dev.finetune.api.run.Head;
 import dev.finetune.api.run.RunJson;
 import dev.finetune.api.run.SealedJson;
+import dev.finetune.trainer.chaos.Tally;
 import dev.finetune.trainer.failure.TrainingFailure;
 import dev.finetune.trainer.failure.UnreadableData;
 import dev.finetune.trainer.storage.MemoryStore;
@@ -23,6 +24,7 @@ import java.util.Map;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -30,6 +32,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Every object of a run folder, changed in every way: it is noticed, named and never used. */
+@Tag("chaos")
 class VerifiedReadTest {
   private static final String NEWEST = "attempt-0002/checkpoint-00000030/";
   private static final String MIDDLE = "attempt-0001/checkpoint-00000020/";
@@ -80,6 +83,7 @@ class VerifiedReadTest {
       fixture.store.put(RunFixture.FOLDER + NEWEST + file, content);
       corruptions++;
     }
+    Tally.add("corrupted objects noticed", "", corruptions);
     System.out.printf("verified reads: %s of a checkpoint, %d corruptions%n", file, corruptions);
     assertThat(corruptions).isGreaterThan(15);
   }
@@ -99,6 +103,7 @@ class VerifiedReadTest {
       fixture.store.put(RunFixture.FOLDER + name, content);
       corruptions++;
     }
+    Tally.add("corrupted objects noticed", "", corruptions);
     System.out.printf("verified reads: %s, %d corruptions%n", name, corruptions);
     assertThat(corruptions).isGreaterThan(500);
   }
@@ -122,6 +127,7 @@ class VerifiedReadTest {
       fixture.store.put(RunFixture.FOLDER + name, content);
       corruptions++;
     }
+    Tally.add("corrupted objects noticed", "", corruptions);
     System.out.printf("verified reads: %s of an adapter, %d corruptions%n", file, corruptions);
     assertThat(corruptions).isGreaterThan(15);
   }
