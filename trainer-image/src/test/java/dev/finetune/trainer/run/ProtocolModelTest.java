@@ -273,9 +273,9 @@ class ProtocolModelTest {
                 .after(COMMITTED)
                 .begun()
                 .with(1, 1))
-        .covers(20_000, "delivered", "fenced", "crashed");
+        .covers(15_000, "delivered", "fenced", "crashed");
     explore(ModelScenario.of("claim | claim | claim; 1 crash", CLAIMS, CLAIMS, CLAIMS).with(0, 1))
-        .covers(5000, "claimed", "crashed");
+        .covers(2500, "claimed", "crashed");
   }
 
   private static ModelChecker.Result explore(ModelScenario scenario) {
