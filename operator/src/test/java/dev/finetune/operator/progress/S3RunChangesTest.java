@@ -7,15 +7,10 @@ import dev.finetune.api.run.Head;
 import dev.finetune.api.run.RunJson;
 import dev.finetune.api.run.StorageLayout;
 import dev.finetune.api.spec.DeletionPolicy;
-import dev.finetune.embedded.apiserver.EmbeddedApiServer;
-import dev.finetune.embedded.objectstore.EmbeddedObjectStore;
-import dev.finetune.embedded.objectstore.ObjectStoreOptions;
 import dev.finetune.operator.FineTuneJobs;
 import dev.finetune.operator.Settings;
 import dev.finetune.operator.progress.DeletionRules.Verdict;
 import dev.finetune.operator.progress.RunChanges.Outcome;
-import io.fabric8.kubernetes.api.model.NamespaceBuilder;
-import io.fabric8.kubernetes.client.KubernetesClient;
 import java.io.IOException;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Method;
@@ -44,35 +39,24 @@ class S3RunChangesTest {
   private static final Instant NOW = StoredRun.TIME.plusSeconds(600);
 
   @TempDir private static Path folder;
-  private static EmbeddedApiServer server;
-  private static EmbeddedObjectStore store;
-  private static KubernetesClient client;
+  private static TeamStore team;
   private static int number;
 
   private StoredRun run;
 
   @BeforeAll
   static void start() throws IOException {
-    server = EmbeddedApiServer.start(0);
-    store = EmbeddedObjectStore.start(ObjectStoreOptions.in(folder));
-    store.createBucket(StoredRun.BUCKET);
-    client = server.client();
-    client
-        .resource(new NamespaceBuilder().withNewMetadata().withName("team").endMetadata().build())
-        .create();
-    client.resource(StoredRun.secret(store)).create();
+    team = TeamStore.start(folder);
   }
 
   @AfterAll
   static void stop() {
-    client.close();
-    store.close();
-    server.close();
+    team.close();
   }
 
   @BeforeEach
   void begin() {
-    run = new StoredRun(store, "run-" + ++number, DeletionPolicy.DELETE_ALL);
+    run = new StoredRun(team.store(), "run-" + ++number, DeletionPolicy.DELETE_ALL);
   }
 
   @AfterEach
@@ -83,7 +67,8 @@ class S3RunChangesTest {
   private static S3RunChanges changes(Map<String, String> settings) {
     Map<String, String> all = new HashMap<>(Map.of("storage.allow-loopback", "true"));
     all.putAll(settings);
-    return new S3RunChanges(client, Settings.with(all).storage(), Clock.fixed(NOW, ZoneOffset.UTC));
+    return new S3RunChanges(
+        team.client(), Settings.with(all).storage(), Clock.fixed(NOW, ZoneOffset.UTC));
   }
 
   private Outcome deleteCheckpoints() {
@@ -175,7 +160,8 @@ class S3RunChangesTest {
     run.delivered(OWNER);
     run.put("attempt-0002/adapter/deep/er/file", new byte[1]);
     try (StoredRun beside =
-        new StoredRun(store, run.job().getMetadata().getName() + "0", DeletionPolicy.DELETE_ALL)) {
+        new StoredRun(
+            team.store(), run.job().getMetadata().getName() + "0", DeletionPolicy.DELETE_ALL)) {
       beside.delivered(OWNER);
       List<String> others = beside.names();
       assertThat(deleteRun(Map.of())).isEqualTo(new Outcome.Done(18));

@@ -3,7 +3,6 @@ package dev.finetune.operator.progress;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.finetune.api.run.Head;
-import dev.finetune.api.run.Progress;
 import dev.finetune.api.run.RunJson;
 import dev.finetune.api.run.SealedJson;
 import dev.finetune.api.run.SpecHash;
@@ -109,24 +108,7 @@ class S3RunReaderTest {
     put(
         StorageLayout.HEAD,
         SealedJson.write(new Head(attempt, "o", NOW, "w", List.of(), null, null, null)));
-    put(
-        StorageLayout.progress(attempt),
-        RunJson.write(
-            new Progress(
-                attempt,
-                Progress.State.TRAINING,
-                step,
-                500,
-                1.5,
-                null,
-                null,
-                null,
-                null,
-                null,
-                null,
-                0,
-                null,
-                NOW)));
+    put(StorageLayout.progress(attempt), RunJson.write(StoredRun.progress(attempt, step, NOW)));
   }
 
   private S3RunReader reader(Map<String, String> changes) {

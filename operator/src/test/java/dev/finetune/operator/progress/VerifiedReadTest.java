@@ -12,13 +12,8 @@ import dev.finetune.api.run.StorageLayout;
 import dev.finetune.api.spec.DeletionPolicy;
 import dev.finetune.api.status.FineTuneJobStatus;
 import dev.finetune.api.status.ProgressStatus;
-import dev.finetune.embedded.apiserver.EmbeddedApiServer;
-import dev.finetune.embedded.objectstore.EmbeddedObjectStore;
-import dev.finetune.embedded.objectstore.ObjectStoreOptions;
 import dev.finetune.operator.Settings;
 import dev.finetune.operator.progress.RunReading.Access;
-import io.fabric8.kubernetes.api.model.NamespaceBuilder;
-import io.fabric8.kubernetes.client.KubernetesClient;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
@@ -42,9 +37,7 @@ class VerifiedReadTest {
   private static final String ADAPTER = StorageLayout.adapterFolder(2);
 
   @TempDir private static Path folder;
-  private static EmbeddedApiServer server;
-  private static EmbeddedObjectStore store;
-  private static KubernetesClient client;
+  private static TeamStore team;
   private static int number;
 
   private StoredRun run;
@@ -52,26 +45,17 @@ class VerifiedReadTest {
 
   @BeforeAll
   static void start() throws IOException {
-    server = EmbeddedApiServer.start(0);
-    store = EmbeddedObjectStore.start(ObjectStoreOptions.in(folder));
-    store.createBucket(StoredRun.BUCKET);
-    client = server.client();
-    client
-        .resource(new NamespaceBuilder().withNewMetadata().withName("team").endMetadata().build())
-        .create();
-    client.resource(StoredRun.secret(store)).create();
+    team = TeamStore.start(folder);
   }
 
   @AfterAll
   static void stop() {
-    client.close();
-    store.close();
-    server.close();
+    team.close();
   }
 
   @BeforeEach
   void begin() {
-    run = new StoredRun(store, "run-" + ++number, DeletionPolicy.KEEP_ALL);
+    run = new StoredRun(team.store(), "run-" + ++number, DeletionPolicy.KEEP_ALL);
     reader = reader();
   }
 
@@ -83,7 +67,7 @@ class VerifiedReadTest {
 
   private static S3RunReader reader() {
     return new S3RunReader(
-        client,
+        team.client(),
         Settings.with(
                 Map.of(
                     "storage.allow-loopback", "true",
@@ -204,7 +188,8 @@ class VerifiedReadTest {
   @Test
   void takesNoHeadOfAnotherRun() {
     run.training(OWNER);
-    try (StoredRun other = new StoredRun(store, "other-" + number, DeletionPolicy.KEEP_ALL)) {
+    try (StoredRun other =
+        new StoredRun(team.store(), "other-" + number, DeletionPolicy.KEEP_ALL)) {
       other.delivered(OWNER);
       run.put(StorageLayout.HEAD, other.get(StorageLayout.HEAD));
       assertBroken(ADAPTER + "manifest.json: is not there, but head.json names an adapter");

@@ -3,14 +3,11 @@ package dev.finetune.trainer.chaos;
 import dev.finetune.api.run.SpecHash;
 import dev.finetune.api.run.StorageLayout;
 import dev.finetune.api.spec.FineTuneJobFile;
+import dev.finetune.trainer.data.TokenRows;
 import dev.finetune.trainer.goldens.Goldens;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
-import java.util.Arrays;
-import java.util.List;
-import java.util.Random;
 
 /**
  * A job that is killed again and again.
@@ -25,7 +22,7 @@ record ChaosJob(Path file, int steps, int everySteps) {
   /** Writes a job of the tiny Llama and its data to a folder. */
   static ChaosJob tiny(Path folder, int steps, int everySteps, int keepLast, String precision)
       throws IOException {
-    Path data = Files.write(folder.resolve("tiny.jsonl"), rows());
+    Path data = Files.write(folder.resolve("tiny.jsonl"), TokenRows.lines());
     String model = Goldens.path("models/tiny-llama").toAbsolutePath().toString();
     String yaml =
         """
@@ -112,20 +109,5 @@ record ChaosJob(Path file, int steps, int everySteps) {
   String runFolder() throws IOException {
     FineTuneJobFile job = FineTuneJobFile.read(file);
     return StorageLayout.runFolder(job.namespace(), job.name(), SpecHash.of(job.spec()));
-  }
-
-  private static List<String> rows() {
-    Random random = new Random(5);
-    List<String> rows = new ArrayList<>();
-    for (int row = 0; row < 23; row++) {
-      int length = 1 + random.nextInt(30);
-      int[] ids = random.ints(length + 1, 4, 512).toArray();
-      List<Integer> labels = new ArrayList<>();
-      for (int i = 0; i <= length; i++) {
-        labels.add(i < length / 3 ? -100 : ids[i]);
-      }
-      rows.add("{\"input_ids\": %s, \"labels\": %s}".formatted(Arrays.toString(ids), labels));
-    }
-    return rows;
   }
 }

@@ -1,22 +1,16 @@
 package dev.finetune.trainer.chaos;
 
-import dev.finetune.trainer.storage.ConditionalWrite;
-import dev.finetune.trainer.storage.Document;
-import dev.finetune.trainer.storage.Downloaded;
-import dev.finetune.trainer.storage.ForwardingStore;
+import dev.finetune.trainer.storage.InterceptingStore;
 import dev.finetune.trainer.storage.ObjectStore;
-import dev.finetune.trainer.storage.StoredObject;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Optional;
 import java.util.function.Supplier;
 
 /**
  * The storage as a process sees it that dies at one of its operations. Operations of several
  * threads are done one at a time, so that each is done before the death or never.
  */
-final class CrashingStore extends ForwardingStore {
+final class CrashingStore extends InterceptingStore {
   /** Where an operation meets the end of its process. */
   enum Place {
     BEFORE,
@@ -59,56 +53,7 @@ final class CrashingStore extends ForwardingStore {
   }
 
   @Override
-  public Optional<Document> get(String key, int maxBytes) {
-    return operation("get " + key, () -> super.get(key, maxBytes));
-  }
-
-  @Override
-  public Optional<Downloaded> download(String key, Path target, long maxBytes) {
-    return operation("download " + key, () -> super.download(key, target, maxBytes));
-  }
-
-  @Override
-  public String put(String key, byte[] content) {
-    return operation("put " + key, () -> super.put(key, content));
-  }
-
-  @Override
-  public String upload(String key, Path file) {
-    return operation("upload " + key, () -> super.upload(key, file));
-  }
-
-  @Override
-  public ConditionalWrite putIfAbsent(String key, byte[] content) {
-    return operation("putIfAbsent " + key, () -> super.putIfAbsent(key, content));
-  }
-
-  @Override
-  public ConditionalWrite putIfMatch(String key, byte[] content, String etag) {
-    return operation("putIfMatch " + key, () -> super.putIfMatch(key, content, etag));
-  }
-
-  @Override
-  public List<StoredObject> list(String folder) {
-    return operation("list " + folder, () -> super.list(folder));
-  }
-
-  @Override
-  public Optional<StoredObject> head(String key) {
-    return operation("head " + key, () -> super.head(key));
-  }
-
-  @Override
-  public void delete(String key) {
-    operation(
-        "delete " + key,
-        () -> {
-          super.delete(key);
-          return key;
-        });
-  }
-
-  private synchronized <T> T operation(String request, Supplier<T> todo) {
+  protected synchronized <T> T request(String request, Supplier<T> todo) {
     life.check();
     String name = request.replaceAll("probe-[0-9a-f-]{36}", "probe");
     long former = operations.stream().filter(operation -> operation.name().equals(name)).count();

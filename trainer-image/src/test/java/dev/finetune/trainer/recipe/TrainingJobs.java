@@ -1,5 +1,6 @@
 package dev.finetune.trainer.recipe;
 
+import dev.finetune.trainer.data.TokenRows;
 import dev.finetune.trainer.goldens.Goldens;
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -7,9 +8,7 @@ import java.io.StringWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
-import java.util.Random;
 import java.util.stream.Stream;
 
 /** Jobs on the tiny Llama, and what the command line says of them. */
@@ -75,24 +74,9 @@ final class TrainingJobs {
   Path write(String yaml) throws IOException {
     Path data = folder.resolve("data.jsonl");
     if (!Files.exists(data)) {
-      Files.write(data, rows());
+      Files.write(data, TokenRows.lines());
     }
     return Files.writeString(folder.resolve("job.yaml"), yaml);
-  }
-
-  private static List<String> rows() {
-    Random random = new Random(5);
-    List<String> rows = new ArrayList<>();
-    for (int row = 0; row < 23; row++) {
-      int length = 1 + random.nextInt(30);
-      int[] ids = random.ints(length + 1, 4, 512).toArray();
-      List<Integer> labels = new ArrayList<>();
-      for (int i = 0; i <= length; i++) {
-        labels.add(i < length / 3 ? -100 : ids[i]);
-      }
-      rows.add("{\"input_ids\": %s, \"labels\": %s}".formatted(Arrays.toString(ids), labels));
-    }
-    return rows;
   }
 
   /** Runs a job in this process. */

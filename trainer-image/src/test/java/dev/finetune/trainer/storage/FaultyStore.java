@@ -1,14 +1,12 @@
 package dev.finetune.trainer.storage;
 
 import dev.finetune.trainer.failure.StorageUnreachable;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Optional;
 import java.util.function.Supplier;
 
 /** A store that fails when a test says so, and remembers what it was asked. */
-public final class FaultyStore extends ForwardingStore {
+public final class FaultyStore extends InterceptingStore {
   /** How a request goes wrong. */
   public enum Fault {
     /** It does not. */
@@ -70,64 +68,25 @@ public final class FaultyStore extends ForwardingStore {
   }
 
   @Override
-  public Optional<Document> get(String key, int maxBytes) {
-    return request("get " + key, () -> super.get(key, maxBytes));
-  }
-
-  @Override
-  public Optional<Downloaded> download(String key, Path target, long maxBytes) {
-    return request("download " + key, () -> super.download(key, target, maxBytes));
-  }
-
-  @Override
-  public String put(String key, byte[] content) {
-    return request("put " + key, () -> super.put(key, content));
-  }
-
-  @Override
-  public String upload(String key, Path file) {
-    return request("upload " + key, () -> super.upload(key, file));
-  }
-
-  @Override
   public ConditionalWrite putIfAbsent(String key, byte[] content) {
-    return conditional("putIfAbsent " + key, () -> super.putIfAbsent(key, content));
+    return conditional(() -> super.putIfAbsent(key, content));
   }
 
   @Override
   public ConditionalWrite putIfMatch(String key, byte[] content, String etag) {
-    return conditional("putIfMatch " + key, () -> super.putIfMatch(key, content, etag));
+    return conditional(() -> super.putIfMatch(key, content, etag));
   }
 
-  @Override
-  public List<StoredObject> list(String folder) {
-    return request("list " + folder, () -> super.list(folder));
-  }
-
-  @Override
-  public Optional<StoredObject> head(String key) {
-    return request("head " + key, () -> super.head(key));
-  }
-
-  @Override
-  public void delete(String key) {
-    request(
-        "delete " + key,
-        () -> {
-          super.delete(key);
-          return key;
-        });
-  }
-
-  private ConditionalWrite conditional(String name, Supplier<ConditionalWrite> request) {
+  private static ConditionalWrite conditional(Supplier<ConditionalWrite> write) {
     try {
-      return request(name, request);
+      return write.get();
     } catch (StorageUnreachable e) {
       return new ConditionalWrite.Unanswered(e);
     }
   }
 
-  private <T> T request(String name, Supplier<T> request) {
+  @Override
+  protected <T> T request(String name, Supplier<T> request) {
     synchronized (this) {
       requests.add(name);
     }
