@@ -12,6 +12,9 @@ import java.util.concurrent.TimeoutException;
 
 /** Chains of kills on one storage until so many kills have hit. */
 final class KillCampaign {
+  /** Chains in a row that no kill hits before a campaign is wrong and not only unlucky. */
+  private static final int MISSES = 20;
+
   private final String model;
   private final ChaosJob job;
   private final KillStorage storage;
@@ -41,11 +44,16 @@ final class KillCampaign {
     assertThat(expected.metrics()).hasSize(job.steps());
     List<KillReport> reports = new ArrayList<>();
     long bytesLost = 0;
+    int misses = 0;
     for (int round = 1; reports.size() < kills; round++) {
       List<Kill> plan = KillPlan.chains(random, kills - reports.size(), chainLength).getFirst();
       KillChain chain = chain("run-" + round, random, lifetime);
       List<KillReport> hits = chain.run(plan);
-      assertThat(hits).as("kills that hit, of %s, seed %d", plan, seed).isNotEmpty();
+      // A kill by the clock comes too late where a process is faster than the first one was.
+      misses = hits.isEmpty() ? misses + 1 : 0;
+      assertThat(misses)
+          .as("chains that no kill hit, last %s, seed %d", plan, seed)
+          .isLessThan(MISSES);
       reports.addAll(hits);
       Comparison comparison = Comparison.of(expected, chain.outcome());
       bytesLost += comparison.bytes();
