@@ -6,8 +6,15 @@ import com.fasterxml.jackson.databind.node.DoubleNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import com.fasterxml.jackson.databind.node.TextNode;
 import dev.finetune.api.spec.Adapter;
+import dev.finetune.api.spec.AlpacaPrompt;
+import dev.finetune.api.spec.Classification;
 import dev.finetune.api.spec.Dataset;
+import dev.finetune.api.spec.DatasetFormat;
+import dev.finetune.api.spec.Evaluation;
 import dev.finetune.api.spec.FineTuneJobSpec;
+import dev.finetune.api.spec.Forgetting;
+import dev.finetune.api.spec.LossOn;
+import dev.finetune.api.spec.OnProblem;
 import dev.finetune.api.spec.Quantization;
 import dev.finetune.api.spec.Task;
 import dev.finetune.api.spec.Training;
@@ -43,10 +50,13 @@ public final class SpecHash {
             spec.task(),
             spec.model().uri(),
             spec.model().revision(),
-            written(spec.dataset()),
+            written(spec.dataset(), spec.datasetFormat()),
             written(spec.adapter()),
             spec.quantization(),
             written(spec.training()),
+            unless(spec.classification(), Classification.defaults()),
+            spec.evaluation(),
+            spec.forgetting(),
             spec.runId());
     try {
       byte[] digest =
@@ -72,12 +82,25 @@ public final class SpecHash {
     return tree.toString();
   }
 
-  /** Holding out nothing is the same as not saying so. */
-  private static Dataset written(Dataset data) {
+  /** Holding out nothing is the same as not saying so, and so is a default. */
+  private static Dataset written(Dataset data, DatasetFormat format) {
     Double fraction = data.evalFraction();
-    return fraction != null && fraction == 0
-        ? new Dataset(data.train(), data.eval(), null, data.format())
-        : data;
+    return new Dataset(
+        data.train(),
+        data.eval(),
+        fraction != null && fraction == 0 ? null : fraction,
+        format,
+        data.mixture(),
+        data.columns(),
+        unless(data.alpacaPrompt(), AlpacaPrompt.NEWLINE),
+        data.chatTemplate(),
+        unless(data.lossOn(), LossOn.ANSWERS),
+        unless(data.packing(), Boolean.FALSE),
+        unless(data.onProblem(), OnProblem.defaults()));
+  }
+
+  private static <T> @Nullable T unless(@Nullable T value, T byDefault) {
+    return byDefault.equals(value) ? null : value;
   }
 
   /** Fills in the defaults that hold unless there is an adapter to start from. */
@@ -134,5 +157,8 @@ public final class SpecHash {
       Adapter adapter,
       @Nullable Quantization quantization,
       Training training,
+      @Nullable Classification classification,
+      @Nullable Evaluation evaluation,
+      @Nullable Forgetting forgetting,
       @Nullable String runId) {}
 }

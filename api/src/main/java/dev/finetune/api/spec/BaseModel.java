@@ -9,7 +9,7 @@ import org.jspecify.annotations.Nullable;
 /** The frozen base model. */
 public record BaseModel(
     @JsonPropertyDescription(
-            "Where the model lies: a folder in the Hugging Face layout or a .gguf file. file:, s3: or, in a cluster, pvc://claim/path.")
+            "Where the model lies: a folder in the Hugging Face layout or a .gguf file. file:, s3:, hf://OWNER/NAME or, in a cluster, pvc://claim/path.")
         @Required
         @Size(min = 1, max = 1024)
         @ValidationRule(value = "self.matches('" + Source.REGEX + "')", message = Source.MESSAGE)
@@ -18,5 +18,5 @@ public record BaseModel(
         @Size(min = 1, max = 200)
         @Nullable String revision,
     @JsonPropertyDescription(
-            "Secret with AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY to read the model with. Default: the one of the storage.")
+            "Secret to read the model with: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or HF_TOKEN. Default: the one of the storage.")
         @Nullable SecretReference secretRef) {}

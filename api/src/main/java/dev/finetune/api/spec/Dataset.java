@@ -1,12 +1,13 @@
 package dev.finetune.api.spec;
 
 import com.fasterxml.jackson.annotation.JsonPropertyDescription;
-import io.fabric8.generator.annotation.Default;
 import io.fabric8.generator.annotation.Max;
 import io.fabric8.generator.annotation.Min;
 import io.fabric8.generator.annotation.Required;
 import io.fabric8.generator.annotation.Size;
 import io.fabric8.generator.annotation.ValidationRule;
+import java.util.List;
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /** The training examples and how they are held out. */
@@ -14,9 +15,17 @@ import org.jspecify.annotations.Nullable;
     value = "!(has(self.eval) && has(self.evalFraction))",
     message = EitherOr.EVAL,
     fieldPath = ".evalFraction")
+@ValidationRule(
+    value = "!has(self.packing) || !self.packing || has(self.format) && self.format == 'text'",
+    message = EitherOr.PACKING,
+    fieldPath = ".packing")
+@ValidationRule(
+    value = "!has(self.chatTemplate) || has(self.format) && self.format == 'chat'",
+    message = EitherOr.CHAT_TEMPLATE,
+    fieldPath = ".chatTemplate")
 public record Dataset(
     @JsonPropertyDescription(
-            "File of training rows, JSONL or a JSON list: file:, s3: or, in a cluster, pvc://claim/path.")
+            "File of training rows, or several by a pattern with * in its last part: file:, s3:, hf://datasets/OWNER/NAME/PATH or, in a cluster, pvc://claim/path. JSONL, JSON, CSV, Parquet or text, plain or compressed (.gz, .zst).")
         @Required
         @Size(min = 1, max = 1024)
         @ValidationRule(value = "self.matches('" + Source.REGEX + "')", message = Source.MESSAGE)
@@ -31,11 +40,47 @@ public record Dataset(
         @Max(0.5)
         @Nullable Double evalFraction,
     @JsonPropertyDescription(
-            "How rows are read: alpaca, promptCompletion, text or tokens. Default alpaca.")
-        @Default("alpaca")
-        DatasetFormat format) {
-  /** Fills in the defaults of absent fields, the same as the CRD states. */
+            "How rows are read: alpaca, promptCompletion, text, tokens, chat, labeledText or labeledTokens. Default: alpaca, labeledText for SequenceClassification, labeledTokens for TokenClassification.")
+        @Nullable DatasetFormat format,
+    @JsonPropertyDescription("Further sources of training rows, mixed with those of train.")
+        @Size(min = 1, max = 64)
+        @Nullable List<DataSource> mixture,
+    @JsonPropertyDescription(
+            "Names of columns that differ: the name that the format has, to the name in the file.")
+        @Size(max = 16)
+        @Nullable Map<@Size(min = 1, max = 64) String, @Size(min = 1, max = 256) String> columns,
+    @JsonPropertyDescription(
+            "How the prompt of format alpaca is written: newline, space, bare or llamaFactory. Default newline.")
+        @Nullable AlpacaPrompt alpacaPrompt,
+    @JsonPropertyDescription(
+            "Jinja template of format chat. Default: that of the model's tokenizer.")
+        @Size(min = 1, max = 65536)
+        @Nullable String chatTemplate,
+    @JsonPropertyDescription(
+            "Which tokens are learned, answers or all. Default answers; format text always learns all.")
+        @Nullable LossOn lossOn,
+    @JsonPropertyDescription(
+            "Whether rows of format text are laid end to end and cut into windows of training.maxLength. Default false.")
+        @Nullable Boolean packing,
+    @JsonPropertyDescription("What is done about rows with a problem.")
+        @Nullable OnProblem onProblem) {
+  /** Copies lists and maps. */
   public Dataset {
-    format = format == null ? DatasetFormat.ALPACA : format;
+    mixture = mixture == null ? null : List.copyOf(mixture);
+    columns = Copies.sorted(columns);
+  }
+
+  /** Makes one that says no more than where the rows lie and how they are read. */
+  public Dataset(
+      String train,
+      @Nullable String eval,
+      @Nullable Double evalFraction,
+      @Nullable DatasetFormat format) {
+    this(train, eval, evalFraction, format, null, null, null, null, null, null, null);
+  }
+
+  /** Returns what is done about rows with a problem, with defaults filled in. */
+  public OnProblem problems() {
+    return onProblem == null ? OnProblem.defaults() : onProblem;
   }
 }

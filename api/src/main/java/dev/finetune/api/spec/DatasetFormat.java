@@ -17,5 +17,14 @@ public enum DatasetFormat {
    * Rows of {@code input_ids} and {@code labels}, tokenized by the user; label -100 is not learned.
    */
   @JsonProperty("tokens")
-  TOKENS
+  TOKENS,
+  /** Rows of {@code messages}, or of {@code conversations} as ShareGPT has them. */
+  @JsonProperty("chat")
+  CHAT,
+  /** Rows of {@code text}, perhaps {@code text_pair}, and {@code label}. */
+  @JsonProperty("labeledText")
+  LABELED_TEXT,
+  /** Rows of {@code tokens}, which are words, and {@code labels}, one for each. */
+  @JsonProperty("labeledTokens")
+  LABELED_TOKENS
 }

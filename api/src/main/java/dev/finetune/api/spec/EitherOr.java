@@ -34,6 +34,14 @@ final class EitherOr {
   static final String MOMENTUM = "momentum may only be set when optimizer is SGD";
   static final String HELD_OUT =
       "needs held-out rows: dataset.eval, or dataset.evalFraction above 0";
+  static final String PACKING = "may only be true when format is text";
+  static final String CHAT_TEMPLATE = "may only be set when format is chat";
+  static final String CLASS_WEIGHTS = "must be absent when balanced is true";
+  static final String REPLAY = "must be set when replayShare is above 0";
+  static final String GENERAL = "must be set when maxLossIncrease is set";
+  static final String CLASSIFICATION =
+      "may only be set when task is SequenceClassification or TokenClassification";
+  static final String EVALUATION = "needs training.evalEverySteps";
   static final String INIT = "must be default or absent when initFrom is set";
   static final String BLOCK_SIZE = "must be a power of two from 32 to 4096";
   static final String VALUE = "only one of value and valueFrom may be set";
@@ -51,6 +59,31 @@ final class EitherOr {
   private static final List<Rule<?>> RULES =
       List.of(
           rule(Dataset.class, EVAL, it -> it.eval() == null || it.evalFraction() == null),
+          rule(
+              Dataset.class,
+              PACKING,
+              it -> !Boolean.TRUE.equals(it.packing()) || it.format() == DatasetFormat.TEXT),
+          rule(
+              Dataset.class,
+              CHAT_TEMPLATE,
+              it -> it.chatTemplate() == null || it.format() == DatasetFormat.CHAT),
+          rule(
+              Classification.class,
+              CLASS_WEIGHTS,
+              it -> it.classWeights() == null || !it.balanced()),
+          rule(Forgetting.class, REPLAY, it -> it.replayShare() == 0 || it.replay() != null),
+          rule(
+              Forgetting.class,
+              GENERAL,
+              it -> it.maxLossIncrease() == null || it.general() != null),
+          rule(
+              FineTuneJobSpec.class,
+              CLASSIFICATION,
+              it -> it.classification() == null || it.task() != Task.CAUSAL_LM),
+          rule(
+              FineTuneJobSpec.class,
+              EVALUATION,
+              it -> it.evaluation() == null || it.training().evalEverySteps() != null),
           rule(Training.class, EPOCHS, it -> it.epochs() == null || it.maxSteps() == null),
           rule(Training.class, WARMUP, it -> it.warmupSteps() == null || it.warmupRatio() == null),
           rule(Training.class, CONSTANT, it -> it.schedule() != Schedule.CONSTANT || !warms(it)),

@@ -108,8 +108,32 @@ import org.jspecify.annotations.Nullable;
         "!has(self.training) || !has(self.training.evalEverySteps) || has(self.dataset.eval) || has(self.dataset.evalFraction) && double(self.dataset.evalFraction) > 0.0",
     message = EitherOr.HELD_OUT,
     fieldPath = ".training.evalEverySteps")
+@ValidationRule(
+    value =
+        "has(self.classification) ? has(oldSelf.classification) && self.classification == oldSelf.classification : !has(oldSelf.classification)",
+    message = Immutable.JOB,
+    fieldPath = ".classification")
+@ValidationRule(
+    value =
+        "has(self.evaluation) ? has(oldSelf.evaluation) && self.evaluation == oldSelf.evaluation : !has(oldSelf.evaluation)",
+    message = Immutable.JOB,
+    fieldPath = ".evaluation")
+@ValidationRule(
+    value =
+        "has(self.forgetting) ? has(oldSelf.forgetting) && self.forgetting == oldSelf.forgetting : !has(oldSelf.forgetting)",
+    message = Immutable.JOB,
+    fieldPath = ".forgetting")
+@ValidationRule(
+    value = "!has(self.classification) || has(self.task) && self.task != 'CausalLM'",
+    message = EitherOr.CLASSIFICATION,
+    fieldPath = ".classification")
+@ValidationRule(
+    value = "!has(self.evaluation) || has(self.training) && has(self.training.evalEverySteps)",
+    message = EitherOr.EVALUATION,
+    fieldPath = ".evaluation")
 public record FineTuneJobSpec(
-    @JsonPropertyDescription("What the model is trained to do: CausalLM. Default CausalLM.")
+    @JsonPropertyDescription(
+            "What the model is trained to do: CausalLM, SequenceClassification or TokenClassification. Default CausalLM.")
         @Default("CausalLM")
         Task task,
     @JsonPropertyDescription("The frozen base model.") @Required BaseModel model,
@@ -120,6 +144,12 @@ public record FineTuneJobSpec(
             "How the frozen base weights are stored. Absent: not quantized, plain LoRA.")
         @Nullable Quantization quantization,
     @JsonPropertyDescription("Hyperparameters.") @Default("{}") Training training,
+    @JsonPropertyDescription("What a classifier tells apart.")
+        @Nullable Classification classification,
+    @JsonPropertyDescription("What is made of evaluations on held-out rows.")
+        @Nullable Evaluation evaluation,
+    @JsonPropertyDescription("What keeps the model from losing what it could before.")
+        @Nullable Forgetting forgetting,
     @JsonPropertyDescription("When the state of the run is saved and how many states are kept.")
         @Default("{}")
         CheckpointPolicy checkpoint,
@@ -156,6 +186,19 @@ public record FineTuneJobSpec(
     checkpoint = checkpoint == null ? CheckpointPolicy.defaults() : checkpoint;
     suspend = suspend == null ? false : suspend;
     deletionPolicy = deletionPolicy == null ? DeletionPolicy.KEEP_ALL : deletionPolicy;
+  }
+
+  /** Returns how rows of the data set are read: as it says, or by the task. */
+  public DatasetFormat datasetFormat() {
+    DatasetFormat format = dataset.format();
+    if (format != null) {
+      return format;
+    }
+    return switch (task) {
+      case CAUSAL_LM -> DatasetFormat.ALPACA;
+      case SEQUENCE_CLASSIFICATION -> DatasetFormat.LABELED_TEXT;
+      case TOKEN_CLASSIFICATION -> DatasetFormat.LABELED_TOKENS;
+    };
   }
 
   /**

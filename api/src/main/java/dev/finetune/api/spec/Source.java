@@ -3,9 +3,10 @@ package dev.finetune.api.spec;
 /** The forms of URIs, as rules that CEL and Java evaluate alike. */
 final class Source {
   /** Where a model or a data set may lie. */
-  static final String REGEX = "^(file:|s3://[^/]+/|pvc://[^/]+/)(?s:.+)$";
+  static final String REGEX = "^(file:|s3://[^/]+/|pvc://[^/]+/|hf://[^/]+/)(?s:.+)$";
 
-  static final String MESSAGE = "must be file:PATH, s3://BUCKET/KEY or pvc://CLAIM/PATH";
+  static final String MESSAGE =
+      "must be file:PATH, s3://BUCKET/KEY, hf://OWNER/NAME or pvc://CLAIM/PATH";
 
   /** Where an adapter to start from may lie. */
   static final String ADAPTER_REGEX = "^(file:|s3://[^/]+/)(?s:.+)$";

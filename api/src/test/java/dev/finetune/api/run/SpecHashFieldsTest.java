@@ -48,6 +48,11 @@ class SpecHashFieldsTest {
             "training.seed",
             "training.optimizerOptions.beta2",
             "training.scheduleOptions.patience",
+            "dataset.mixture[0].weight",
+            "dataset.onProblem.tooLong",
+            "classification.balanced",
+            "evaluation.patience",
+            "forgetting.klWeight",
             "runId");
     String hash = SpecHash.of(spec);
     Map<String, String> hashes = new TreeMap<>();
@@ -76,6 +81,10 @@ class SpecHashFieldsTest {
       if (value.getClass().isRecord()) {
         for (Change inner : changes(value, field + ".")) {
           changes.add(new Change(inner.field(), with(record, i, inner.record())));
+        }
+      } else if (value instanceof List<?> list && list.getFirst() instanceof Record item) {
+        for (Change inner : changes(item, field + "[0].")) {
+          changes.add(new Change(inner.field(), with(record, i, List.of(inner.record()))));
         }
       } else {
         changes.add(new Change(field, with(record, i, another(value))));

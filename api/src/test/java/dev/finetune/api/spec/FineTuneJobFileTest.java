@@ -130,7 +130,7 @@ class FineTuneJobFileTest {
     assertThat(e.getMessage().lines())
         .containsExactlyInAnyOrder(
             "spec.trainig: unknown field; did you mean training?",
-            "spec.task: must be one of CausalLM, was Foo",
+            "spec.task: must be one of CausalLM, SequenceClassification, TokenClassification, was Foo",
             "spec.adapter.rank: must be at least 1, was 0",
             "spec.adapter.alpha: must be a whole number, was the text many",
             "spec.training.seed: must be at most 9007199254740991, was 99999999999999999999",

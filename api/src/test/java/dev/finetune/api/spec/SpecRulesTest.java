@@ -23,7 +23,7 @@ class SpecRulesTest {
     FineTuneJobSpec empty =
         new FineTuneJobSpec(
             null, null, null, null, null, null, null, null, null, null, null, null, null, null,
-            null);
+            null, null, null, null);
 
     assertThat(SpecRules.check(empty))
         .extracting(Violation::toString)
@@ -147,6 +147,9 @@ class SpecRulesTest {
             null,
             null,
             null,
+            null,
+            null,
+            null,
             STORAGE,
             new ResourceRequirements(Map.of("memory", new Quantity(amount)), null),
             null,
@@ -164,7 +167,7 @@ class SpecRulesTest {
 
   private static FineTuneJobSpec spec(BaseModel model, Training training, PodSettings pod) {
     return new FineTuneJobSpec(
-        null, model, DATA, null, null, training, null, STORAGE, null, pod, null, null, null, null,
-        null);
+        null, model, DATA, null, null, training, null, null, null, null, STORAGE, null, pod, null,
+        null, null, null, null);
   }
 }
