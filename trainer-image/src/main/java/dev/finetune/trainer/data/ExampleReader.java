@@ -1,8 +1,8 @@
 package dev.finetune.trainer.data;
 
 import dev.finetune.api.spec.DatasetFormat;
+import dev.finetune.trainer.failure.InvalidConfiguration;
 import dev.finetune.trainer.failure.UnreadableData;
-import dev.finetune.trainer.tokenizer.EncodedText;
 import dev.finetune.trainer.tokenizer.Tokenizer;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -12,17 +12,13 @@ import java.util.List;
 /**
  * Turns rows of a file into token ids and labels.
  *
- * <p>A text is tokenized once as a whole; a token is learned if it begins at or after the start of
- * what is to be learned. BOS comes first where the tokenizer's configuration says so and is never
- * learned; EOS comes last and is, unless the row is cut before it: a row that is longer than the
- * greatest length loses its end, and no EOS is put in its place, as that would teach the model to
- * stop in the middle.
+ * <p>A row that is longer than the greatest length loses its end, with its EOS, and no EOS is put
+ * in its place, as that would teach the model to stop in the middle.
  */
 public final class ExampleReader {
-  private final Tokenizer tokenizer;
   private final DatasetFormat format;
+  private final RowFormat rowFormat;
   private final int maxLength;
-  private final int vocabularySize;
 
   /**
    * Makes a reader.
@@ -36,10 +32,9 @@ public final class ExampleReader {
     if (maxLength < 2) {
       throw new IllegalArgumentException("maxLength must be at least 2, was " + maxLength);
     }
-    this.tokenizer = tokenizer;
     this.format = format;
+    this.rowFormat = rowFormat(new TextEncoder(tokenizer), format, vocabularySize);
     this.maxLength = maxLength;
-    this.vocabularySize = vocabularySize;
   }
 
   /**
@@ -71,7 +66,7 @@ public final class ExampleReader {
     private long supervisedTokens;
 
     void add(Row row) {
-      Example whole = example(rows, row);
+      Example whole = rowFormat.example(rows, row);
       Example example = truncate(whole);
       rows++;
       if (example.inputIds().length < whole.inputIds().length) {
@@ -90,63 +85,6 @@ public final class ExampleReader {
     }
   }
 
-  private Example example(int index, Row row) {
-    return switch (format) {
-      case ALPACA -> {
-        String prompt = AlpacaPrompt.of(row.requireText("instruction"), row.textOrEmpty("input"));
-        yield text(index, prompt, row.requireText("output"));
-      }
-      case PROMPT_COMPLETION ->
-          text(index, row.requireText("prompt"), row.requireText("completion"));
-      case TEXT -> text(index, "", row.requireText("text"));
-      case TOKENS -> tokens(index, row);
-    };
-  }
-
-  private Example text(int index, String prompt, String learned) {
-    EncodedText encoded = tokenizer.encodeWithOffsets(prompt + learned);
-    int bos = tokenizer.addsBos() ? 1 : 0;
-    int length = encoded.ids().length;
-    int[] ids = new int[bos + length + 1];
-    int[] labels = new int[ids.length];
-    if (bos == 1) {
-      ids[0] = tokenizer.bosId().orElseThrow();
-      labels[0] = Example.NOT_SUPERVISED;
-    }
-    System.arraycopy(encoded.ids(), 0, ids, bos, length);
-    for (int i = 0; i < length; i++) {
-      labels[bos + i] =
-          encoded.starts()[i] >= prompt.length() ? encoded.ids()[i] : Example.NOT_SUPERVISED;
-    }
-    ids[bos + length] = tokenizer.eosId();
-    labels[bos + length] = tokenizer.eosId();
-    return new Example(index, ids, labels);
-  }
-
-  private Example tokens(int index, Row row) {
-    int[] ids = row.requireInts("input_ids");
-    int[] labels = row.requireInts("labels");
-    if (ids.length != labels.length) {
-      throw row.broken(
-          "expected as many labels as input_ids, %d, found %d"
-              .formatted(ids.length, labels.length));
-    }
-    requireVocabulary(row, "input_ids", ids, false);
-    requireVocabulary(row, "labels", labels, true);
-    return new Example(index, ids, labels);
-  }
-
-  private void requireVocabulary(Row row, String name, int[] ids, boolean labels) {
-    for (int i = 0; i < ids.length; i++) {
-      boolean unlearned = labels && ids[i] == Example.NOT_SUPERVISED;
-      if (!unlearned && (ids[i] < 0 || ids[i] >= vocabularySize)) {
-        throw row.broken(
-            "field '%s'[%d] must be 0 to %d%s, was %d"
-                .formatted(name, i, vocabularySize - 1, labels ? ", or -100" : "", ids[i]));
-      }
-    }
-  }
-
   private Example truncate(Example example) {
     if (example.inputIds().length <= maxLength) {
       return example;
@@ -157,12 +95,34 @@ public final class ExampleReader {
         Arrays.copyOf(example.labels(), maxLength));
   }
 
+  private static RowFormat rowFormat(
+      TextEncoder encoder, DatasetFormat format, int vocabularySize) {
+    return switch (format) {
+      case ALPACA ->
+          (index, row) ->
+              encoder.encode(
+                  index,
+                  AlpacaPrompt.of(row.requireText("instruction"), row.textOrEmpty("input")),
+                  row.requireText("output"));
+      case PROMPT_COMPLETION ->
+          (index, row) ->
+              encoder.encode(index, row.requireText("prompt"), row.requireText("completion"));
+      case TEXT -> (index, row) -> encoder.encode(index, "", row.requireText("text"));
+      case TOKENS -> new TokenIds(vocabularySize);
+      case CHAT, LABELED_TEXT, LABELED_TOKENS ->
+          throw new InvalidConfiguration("spec.dataset.format: not supported, was " + format);
+    };
+  }
+
   private String formatName() {
     return switch (format) {
       case ALPACA -> "alpaca";
       case PROMPT_COMPLETION -> "promptCompletion";
       case TEXT -> "text";
       case TOKENS -> "tokens";
+      case CHAT -> "chat";
+      case LABELED_TEXT -> "labeledText";
+      case LABELED_TOKENS -> "labeledTokens";
     };
   }
 }

@@ -1,9 +1,11 @@
 package dev.finetune.trainer.loss;
 
+import dev.finetune.trainer.data.Example;
 import dev.finetune.trainer.engine.Kernels;
 import dev.finetune.trainer.engine.Scope;
 import dev.finetune.trainer.engine.Tensor;
 import dev.finetune.trainer.lora.LoraModule;
+import dev.finetune.trainer.model.MicroBatch;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -26,7 +28,8 @@ public record CausalCrossEntropy(
     double epsilon,
     Tensor head,
     double labelSmoothing,
-    Trained trained) {
+    Trained trained)
+    implements Objective {
   /**
    * What an adapter trains of the norm and the output layer.
    *
@@ -68,8 +71,25 @@ public record CausalCrossEntropy(
     }
   }
 
-  /** Negative log-likelihoods (n) and the gradient to the hidden states (T, hidden). */
-  public record Result(float[] negativeLogLikelihoods, Tensor gradient) {}
+  @Override
+  public int terms(Example example) {
+    return example.supervisedTokens();
+  }
+
+  @Override
+  public int[] termExamples(MicroBatch batch) {
+    return batch.rowExamples();
+  }
+
+  @Override
+  public float[] terms(Tensor hidden, MicroBatch batch) {
+    return negativeLogLikelihoods(hidden, batch.rows(), batch.labels());
+  }
+
+  @Override
+  public Result withGradient(Scope scope, Tensor hidden, MicroBatch batch, double scale) {
+    return withGradient(scope, hidden, batch.rows(), batch.labels(), scale);
+  }
 
   /**
    * Returns the negative log-likelihoods and the gradient of {@code scale} times the sum of the

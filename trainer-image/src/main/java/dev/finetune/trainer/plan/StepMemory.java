@@ -50,7 +50,7 @@ final class StepMemory implements AutoCloseable {
     }
   }
 
-  /** Mirrors {@code HeldOutLoss.of}. */
+  /** Mirrors {@code HeldOut.measure}. */
   void evaluate(Workload.Batch batch) {
     if (batch.tokens() == 0) {
       return;

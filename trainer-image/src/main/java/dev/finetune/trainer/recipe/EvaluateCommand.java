@@ -8,7 +8,7 @@ import dev.finetune.trainer.data.ExampleSet;
 import dev.finetune.trainer.failure.InvalidConfiguration;
 import dev.finetune.trainer.plan.Planner;
 import dev.finetune.trainer.source.Sources;
-import dev.finetune.trainer.train.HeldOutLoss;
+import dev.finetune.trainer.train.HeldOut;
 import java.nio.file.Path;
 import java.util.Map;
 import java.util.TreeMap;
@@ -70,14 +70,14 @@ final class EvaluateCommand implements Callable<Integer> {
                   loaded.base().config().vocabularySize())
               .read(file);
       double loss =
-          HeldOutLoss.of(
+          new HeldOut(
                   loaded.kernels(),
                   loaded.model(),
                   loaded.adapter(),
-                  rows.examples(),
-                  Math.max(maxLength, Planner.FULL_SPEED_TOKENS),
-                  () -> false)
-              .orElseThrow();
+                  loaded.model().loss(loaded.adapter()))
+              .measure(rows.examples(), Math.max(maxLength, Planner.FULL_SPEED_TOKENS), () -> false)
+              .orElseThrow()
+              .loss();
       Map<String, Object> result = new TreeMap<>();
       result.put("loss", loss);
       result.put("rows", rows.examples().size());

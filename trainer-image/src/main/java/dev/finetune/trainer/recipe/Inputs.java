@@ -112,7 +112,7 @@ record Inputs(
     ExampleReader reader =
         new ExampleReader(
             base.tokenizer(),
-            spec.dataset().format(),
+            spec.datasetFormat(),
             spec.training().maxLength(),
             base.config().vocabularySize());
     ExampleSet rows = reader.read(train);

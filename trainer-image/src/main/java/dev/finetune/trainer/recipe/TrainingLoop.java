@@ -18,13 +18,13 @@ import dev.finetune.trainer.run.Checkpoint;
 import dev.finetune.trainer.run.Equality;
 import dev.finetune.trainer.run.Run;
 import dev.finetune.trainer.run.RunResult;
+import dev.finetune.trainer.train.Evaluated;
 import dev.finetune.trainer.train.StepResult;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
-import java.util.OptionalDouble;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -120,12 +120,12 @@ final class TrainingLoop {
   private boolean begin(int total) {
     if (state.step() == 0 && !session.heldOut().isEmpty()) {
       outlets.reporter().evaluating();
-      OptionalDouble before = session.trainer().evaluate(session.heldOut(), this::interrupted);
+      Optional<Evaluated> before = session.trainer().evaluate(session.heldOut(), this::interrupted);
       if (before.isEmpty()) {
         return false;
       }
-      outlets.console().say("Held-out loss before training: %.4f", before.getAsDouble());
-      state = TrainingState.start(before.getAsDouble(), session.trainer().plateau());
+      outlets.console().say("Held-out loss before training: %.4f", before.get().loss());
+      state = TrainingState.start(before.get().loss(), session.trainer().plateau());
     }
     Double measured = state.evalLoss();
     outlets
@@ -176,12 +176,13 @@ final class TrainingLoop {
     if (evaluationIsDue(metrics.step())) {
       long start = System.nanoTime();
       outlets.reporter().evaluating(metrics);
-      OptionalDouble loss = session.trainer().evaluate(session.heldOut(), this::interrupted);
-      if (loss.isEmpty()) {
+      Optional<Evaluated> measured =
+          session.trainer().evaluate(session.heldOut(), this::interrupted);
+      if (measured.isEmpty()) {
         return false;
       }
-      session.trainer().observe(loss.getAsDouble());
-      reported = metrics.evaluated(loss.getAsDouble());
+      session.trainer().observe(measured.get().loss());
+      reported = metrics.evaluated(measured.get().loss());
       outlets.reporter().evaluated(secondsSince(start));
     }
     state = state.settled(reported.evalLoss(), session.trainer().plateau());
@@ -236,11 +237,12 @@ final class TrainingLoop {
       after = evaluationIsDue(total) ? state.evalLoss() : null;
       if (after == null) {
         outlets.reporter().evaluating();
-        OptionalDouble measured = session.trainer().evaluate(session.heldOut(), this::interrupted);
+        Optional<Evaluated> measured =
+            session.trainer().evaluate(session.heldOut(), this::interrupted);
         if (measured.isEmpty()) {
           return yielded();
         }
-        after = measured.getAsDouble();
+        after = measured.get().loss();
       }
       if (before != null) {
         outlets.console().say("Held-out loss: %.4f before, %.4f after", before, after);

@@ -8,7 +8,7 @@ import dev.finetune.trainer.failure.Diverged;
 import dev.finetune.trainer.failure.UnreadableData;
 import dev.finetune.trainer.lora.DropoutMasks;
 import dev.finetune.trainer.lora.LoraAdapter;
-import dev.finetune.trainer.loss.CausalCrossEntropy;
+import dev.finetune.trainer.loss.Objective;
 import dev.finetune.trainer.model.DecoderModel;
 import dev.finetune.trainer.model.EmbeddingNoise;
 import dev.finetune.trainer.model.MicroBatch;
@@ -22,7 +22,6 @@ import dev.finetune.trainer.optim.StateSource;
 import dev.finetune.trainer.optim.StateTensor;
 import java.util.List;
 import java.util.Optional;
-import java.util.OptionalDouble;
 import java.util.TreeSet;
 import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
@@ -39,7 +38,7 @@ public final class AdapterTrainer implements AutoCloseable {
   private final Training training;
   private final Settings settings;
   private final Optimizer optimizer;
-  private final CausalCrossEntropy loss;
+  private final Objective objective;
   private @Nullable Plateau plateau;
 
   /**
@@ -64,11 +63,28 @@ public final class AdapterTrainer implements AutoCloseable {
     }
   }
 
+  /** Makes one of language modelling; model and adapter stay the caller's. */
+  public AdapterTrainer(
+      Kernels kernels,
+      DecoderModel model,
+      LoraAdapter adapter,
+      Training training,
+      Settings settings) {
+    this(
+        kernels,
+        model,
+        adapter,
+        model.loss(adapter, training.labelSmoothing()),
+        training,
+        settings);
+  }
+
   /** Makes one; model and adapter stay the caller's. */
   public AdapterTrainer(
       Kernels kernels,
       DecoderModel model,
       LoraAdapter adapter,
+      Objective objective,
       Training training,
       Settings settings) {
     this.kernels = kernels;
@@ -81,7 +97,7 @@ public final class AdapterTrainer implements AutoCloseable {
             adapter.sections(), adapter.parameters().elements(), settings.loraPlusRatio());
     this.optimizer = Optimizer.of(kernels, layout, training);
     this.plateau = settings.learningRate().plateau();
-    this.loss = model.loss(adapter, training.labelSmoothing());
+    this.objective = objective;
   }
 
   /**
@@ -94,7 +110,7 @@ public final class AdapterTrainer implements AutoCloseable {
    * @throws Diverged if a loss or gradient is not finite; the adapter is then unchanged
    */
   public Optional<StepResult> step(int step, List<Example> examples, BooleanSupplier stop) {
-    int supervised = examples.stream().mapToInt(Example::supervisedTokens).sum();
+    int terms = examples.stream().mapToInt(objective::terms).sum();
     DropoutMasks dropout =
         settings.dropout() == 0
             ? null
@@ -109,7 +125,7 @@ public final class AdapterTrainer implements AutoCloseable {
       if (stop.getAsBoolean()) {
         return Optional.empty();
       }
-      sum += accumulate(step, MicroBatch.of(part), dropout, noise, 1.0 / supervised);
+      sum += accumulate(step, MicroBatch.of(part), dropout, noise, 1.0 / terms);
     }
     double norm = kernels.norm(adapter.gradients());
     if (!Double.isFinite(norm)) {
@@ -120,7 +136,7 @@ public final class AdapterTrainer implements AutoCloseable {
     optimizer.update(adapter.parameters(), adapter.gradients(), rate, step, clip);
     adapter.parametersChanged();
     int tokens = examples.stream().mapToInt(example -> example.inputIds().length).sum();
-    return Optional.of(new StepResult(step, sum / supervised, rate, norm, tokens, supervised));
+    return Optional.of(new StepResult(step, sum / terms, rate, norm, tokens, terms));
   }
 
   private double accumulate(
@@ -129,14 +145,14 @@ public final class AdapterTrainer implements AutoCloseable {
       @Nullable DropoutMasks dropout,
       @Nullable EmbeddingNoise noise,
       double scale) {
-    if (batch.supervisedTokens() == 0) {
+    int[] termExamples = objective.termExamples(batch);
+    if (termExamples.length == 0) {
       return 0;
     }
     try (Scope scope = new Scope();
         DecoderModel.Forward forward = model.forward(batch, adapter, dropout, noise, tape())) {
-      CausalCrossEntropy.Result result =
-          loss.withGradient(scope, forward.hidden(), batch.rows(), batch.labels(), scale);
-      double sum = sum(step, batch, result.negativeLogLikelihoods());
+      Objective.Result result = objective.withGradient(scope, forward.hidden(), batch, scale);
+      double sum = sum(step, termExamples, result.terms());
       model.backward(forward, result.gradient());
       return sum;
     }
@@ -146,13 +162,13 @@ public final class AdapterTrainer implements AutoCloseable {
     return settings.recompute() ? Tape.recomputing() : Tape.keeping();
   }
 
-  private static double sum(int step, MicroBatch batch, float[] values) {
+  private static double sum(int step, int[] termExamples, float[] values) {
     double sum = 0;
     TreeSet<Integer> culprits = new TreeSet<>();
     for (int i = 0; i < values.length; i++) {
       sum += values[i];
       if (!Float.isFinite(values[i])) {
-        culprits.add(batch.rowExamples()[i]);
+        culprits.add(termExamples[i]);
       }
     }
     if (!culprits.isEmpty()) {
@@ -176,15 +192,16 @@ public final class AdapterTrainer implements AutoCloseable {
   }
 
   /**
-   * Returns the mean loss of examples in nats per supervised token, without dropout.
+   * Measures examples, without dropout.
    *
-   * @param examples with at least one supervised token
+   * @param examples with at least one term of the objective
    * @param stop asked before each micro-batch
    * @return empty if {@code stop} said so
    * @throws Diverged if a loss is not finite
    */
-  public OptionalDouble evaluate(List<Example> examples, BooleanSupplier stop) {
-    return HeldOutLoss.of(kernels, model, adapter, examples, settings.tokenBudget(), stop);
+  public Optional<Evaluated> evaluate(List<Example> examples, BooleanSupplier stop) {
+    return new HeldOut(kernels, model, adapter, objective)
+        .measure(examples, settings.tokenBudget(), stop);
   }
 
   /** Takes in a held-out loss that was measured between steps; the rate may follow it. */

@@ -18,6 +18,7 @@ import dev.finetune.trainer.goldens.GoldenTensors;
 import dev.finetune.trainer.goldens.Goldens;
 import dev.finetune.trainer.goldens.TestEngine;
 import dev.finetune.trainer.loss.CausalCrossEntropy;
+import dev.finetune.trainer.loss.Objective;
 import dev.finetune.trainer.model.DecoderModel;
 import dev.finetune.trainer.model.MicroBatch;
 import dev.finetune.trainer.model.Tape;
@@ -160,9 +161,9 @@ class LoraGoldenTest {
             MicroBatch.of(Goldens.examples(batches, "step" + step + ".micro" + micro + "."));
         try (Scope scope = new Scope();
             DecoderModel.Forward forward = model.forward(batch, adapter, null, Tape.keeping())) {
-          CausalCrossEntropy.Result result =
+          Objective.Result result =
               loss.withGradient(scope, forward.hidden(), batch.rows(), batch.labels(), 1.0 / items);
-          for (float value : result.negativeLogLikelihoods()) {
+          for (float value : result.terms()) {
             sum += value;
           }
           model.backward(forward, result.gradient());

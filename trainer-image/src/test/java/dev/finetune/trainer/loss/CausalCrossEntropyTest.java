@@ -82,7 +82,7 @@ class CausalCrossEntropyTest {
                 EPSILON,
                 engine.floats(scope, golden.floats("head"), golden.shape("head")),
                 smoothing[k]);
-        CausalCrossEntropy.Result result =
+        Objective.Result result =
             loss.withGradient(
                 scope,
                 engine.floats(scope, golden.floats("hidden"), shape[0] * shape[1], shape[2]),
@@ -90,7 +90,7 @@ class CausalCrossEntropyTest {
                 labels.stream().mapToLong(Long::longValue).toArray(),
                 1.0 / rows.size());
         double sum = 0;
-        for (float value : result.negativeLogLikelihoods()) {
+        for (float value : result.terms()) {
           sum += value;
         }
         assertThat(sum / rows.size()).isCloseTo(golden.floats("nll")[k], within(1e-5));
@@ -118,9 +118,8 @@ class CausalCrossEntropyTest {
               EPSILON,
               engine.floats(scope, head, vocabulary, WIDTH),
               smoothing);
-      CausalCrossEntropy.Result result = loss.withGradient(scope, states, rows, labels, SCALE);
-      assertThat(loss.negativeLogLikelihoods(states, rows, labels))
-          .isEqualTo(result.negativeLogLikelihoods());
+      Objective.Result result = loss.withGradient(scope, states, rows, labels, SCALE);
+      assertThat(loss.negativeLogLikelihoods(states, rows, labels)).isEqualTo(result.terms());
       double[] nll = new double[supervised];
       double[] gradient = new double[tokens * WIDTH];
       for (int i = 0; i < supervised; i++) {
@@ -135,8 +134,7 @@ class CausalCrossEntropyTest {
           gradient[start + c] = SCALE * slope[c];
         }
       }
-      assertThat(FiniteDifferences.distance(result.negativeLogLikelihoods(), nll, 0))
-          .isLessThan(TOLERANCE);
+      assertThat(FiniteDifferences.distance(result.terms(), nll, 0)).isLessThan(TOLERANCE);
       assertThat(FiniteDifferences.distance(result.gradient().toFloats(), gradient, 0))
           .isLessThan(TOLERANCE);
     }

@@ -6,6 +6,7 @@ import dev.finetune.trainer.engine.Scope;
 import dev.finetune.trainer.lora.DropoutMasks;
 import dev.finetune.trainer.lora.LoraAdapter;
 import dev.finetune.trainer.loss.CausalCrossEntropy;
+import dev.finetune.trainer.loss.Objective;
 import dev.finetune.trainer.model.DecoderModel;
 import dev.finetune.trainer.model.EmbeddingNoise;
 import dev.finetune.trainer.model.MicroBatch;
@@ -48,10 +49,10 @@ public record TrainingPass(
       try (Scope scope = new Scope();
           DecoderModel.Forward forward =
               model.forward(batch, adapter, dropout, noise, Tape.keeping())) {
-        CausalCrossEntropy.Result result =
+        Objective.Result result =
             loss.withGradient(
                 scope, forward.hidden(), batch.rows(), batch.labels(), 1.0 / supervised);
-        losses.add(result.negativeLogLikelihoods());
+        losses.add(result.terms());
         model.backward(forward, result.gradient());
       }
     }

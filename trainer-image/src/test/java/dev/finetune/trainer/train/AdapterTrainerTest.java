@@ -180,7 +180,7 @@ class AdapterTrainerTest {
   }
 
   private static double evaluate(AdapterTrainer trainer, List<Example> examples) {
-    return trainer.evaluate(examples, () -> false).orElseThrow();
+    return trainer.evaluate(examples, () -> false).orElseThrow().loss();
   }
 
   private static StepResult step(AdapterTrainer trainer, int step, List<Example> examples) {

@@ -84,12 +84,12 @@ class SmoothingAndNoiseTest {
                 adapter,
                 training(training),
                 new AdapterTrainer.Settings(0, tokenBudget, rate))) {
-      double before = trainer.evaluate(examples, () -> false).orElseThrow();
+      double before = trainer.evaluate(examples, () -> false).orElseThrow().loss();
       StepResult last = null;
       for (int step = firstStep; step <= lastStep; step++) {
         last = trainer.step(step, examples, () -> false).orElseThrow();
       }
-      double after = trainer.evaluate(examples, () -> false).orElseThrow();
+      double after = trainer.evaluate(examples, () -> false).orElseThrow().loss();
       return new Outcome(last, before, after, adapter.parameters().toFloats());
     }
   }
