@@ -257,7 +257,10 @@ final class TokenizerRules {
     }
   }
 
-  /** Every special token that a template names must be one that it defines. */
+  /**
+   * Every special token that a template names must be one that it defines, and the template of one
+   * text has no place for a second one.
+   */
   private void template(String part, JsonFields step) {
     JsonFields known = step.object("special_tokens");
     for (String name : new String[] {"single", "pair"}) {
@@ -267,9 +270,16 @@ final class TokenizerRules {
       }
       for (JsonNode piece : pieces) {
         JsonNode special = piece.path("SpecialToken");
+        JsonNode sequence = piece.path("Sequence");
+        if (!(special.isMissingNode() ? sequence : special).path("id").isTextual()) {
+          throw broken(part, "must have pieces that are a SpecialToken or a Sequence with an id");
+        }
         String id = special.path("id").asText();
         if (!special.isMissingNode() && (known == null || !known.has(id))) {
           throw broken(part, "must define the special token '" + id + "' that it uses");
+        }
+        if (name.equals("single") && sequence.path("id").asText("A").equals("B")) {
+          throw broken(part, "must not name the Sequence B in 'single'");
         }
       }
     }

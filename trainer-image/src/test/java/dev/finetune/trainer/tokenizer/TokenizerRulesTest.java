@@ -36,6 +36,8 @@ class TokenizerRulesTest {
         "pre_tokenizer|{'type':'Split','pattern':{'Regex':'(a+a+)+b'},'behavior':'Isolated','invert':false}|is not supported: it repeats",
         "pre_tokenizer|{'type':'Mystery'}|pre_tokenizer 'Mystery' is not supported",
         "post_processor|{'type':'TemplateProcessing','single':[{'SpecialToken':{'id':'zz','type_id':0}}],'pair':[],'special_tokens':{}}|must define the special token 'zz'",
+        "post_processor|{'type':'TemplateProcessing','single':[{'Sequence':{'id':'B','type_id':0}}],'pair':[],'special_tokens':{}}|must not name the Sequence B",
+        "post_processor|{'type':'TemplateProcessing','single':[{'Sequence':['B',0]}],'pair':[],'special_tokens':{}}|must have pieces",
         "decoder|{'type':'Strip','content':'a','start':100000,'stop':0}|must strip 0 to 64",
         "model.continuing_subword_prefix|'##'|continuing_subword_prefix",
         "model.dropout|0.5|dropout",
