@@ -1,5 +1,6 @@
 package dev.finetune.trainer.train;
 
+import dev.finetune.api.spec.Metric;
 import dev.finetune.trainer.data.Example;
 import dev.finetune.trainer.engine.Kernels;
 import dev.finetune.trainer.failure.Diverged;
@@ -52,7 +53,7 @@ public record HeldOut(
     if (terms == 0) {
       throw new IllegalArgumentException("expected at least one term of the objective");
     }
-    return Optional.of(new Evaluated(sum / terms, Map.of()));
+    return Optional.of(new Evaluated(sum / terms, Map.of(Metric.LOSS, sum / terms)));
   }
 
   private static double sum(int[] termExamples, float[] values) {
