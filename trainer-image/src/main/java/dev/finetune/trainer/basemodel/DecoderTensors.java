@@ -76,6 +76,8 @@ public final class DecoderTensors {
 
   /** Old checkpoints keep what is computed, and a head that is the embedding over again. */
   private static boolean ignorable(String name) {
-    return name.equals("lm_head.weight") || name.endsWith(".rotary_emb.inv_freq");
+    return name.equals("lm_head.weight")
+        || name.equals(GgufConfig.ROPE_FACTORS)
+        || name.endsWith(".rotary_emb.inv_freq");
   }
 }

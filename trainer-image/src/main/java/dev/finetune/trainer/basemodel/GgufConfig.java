@@ -4,13 +4,16 @@ import dev.finetune.trainer.failure.UnreadableData;
 import dev.finetune.trainer.failure.UnsupportedModel;
 import dev.finetune.trainer.weights.GgufMetadata;
 import dev.finetune.trainer.weights.GgufReader;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
 import java.util.Set;
 
 /** Reads the configuration of a Llama model from the metadata of a GGUF file. */
 final class GgufConfig {
   private static final String EMBEDDING = "model.embed_tokens.weight";
   private static final String HEAD = "lm_head.weight";
-  private static final String ROPE_FACTORS = "rope_freqs.weight";
+  static final String ROPE_FACTORS = "rope_freqs.weight";
 
   private final GgufMetadata metadata;
   private final GgufReader reader;
@@ -60,7 +63,7 @@ final class GgufConfig {
           headSize,
           metadata.requireDouble("llama.attention.layer_norm_rms_epsilon"),
           metadata.doubleOr("llama.rope.freq_base", 10000),
-          ropeScaling(),
+          ropeScaling(headSize),
           !names.contains(HEAD),
           metadata.requireInt("llama.context_length"));
     } catch (IllegalArgumentException e) {
@@ -69,10 +72,11 @@ final class GgufConfig {
   }
 
   private void requireSupportedFeatures() {
-    if (reader.names().contains(ROPE_FACTORS)) {
+    String architecture = metadata.requireText("general.architecture");
+    if (!architecture.equals("llama")) {
       throw new UnsupportedModel(
-          "%s: tensor '%s' (rotary factors of Llama 3.1 and later) is not supported in GGUF, use the model's safetensors folder"
-              .formatted(metadata.source(), ROPE_FACTORS));
+          "%s: architecture '%s' is not supported, use llama"
+              .formatted(metadata.source(), architecture));
     }
     for (String zero : new String[] {"llama.expert_count", "llama.attention.sliding_window"}) {
       int value = metadata.intOr(zero, 0);
@@ -83,8 +87,11 @@ final class GgufConfig {
     }
   }
 
-  private RopeScaling ropeScaling() {
+  private RopeScaling ropeScaling(int headSize) {
     String type = metadata.text("llama.rope.scaling.type");
+    if (reader.names().contains(ROPE_FACTORS) && (type == null || type.equals("none"))) {
+      return new RopeScaling.Divisors(ropeDivisors(headSize));
+    }
     return switch (type == null ? "none" : type) {
       case "none" -> new RopeScaling.None();
       case "linear" -> new RopeScaling.Linear(metadata.requireDouble("llama.rope.scaling.factor"));
@@ -93,5 +100,24 @@ final class GgufConfig {
               "%s: llama.rope.scaling.type '%s' is not supported, use none or linear"
                   .formatted(metadata.source(), type));
     };
+  }
+
+  /** Llama 3.1 and later: what each frequency is divided by, worked out when the file was made. */
+  private List<Float> ropeDivisors(int headSize) {
+    long[] shape = reader.shape(ROPE_FACTORS);
+    if (shape.length != 1 || shape[0] != headSize / 2) {
+      throw new UnreadableData(
+          "%s: tensor '%s': expected shape [%d], half the size of a head, found %s"
+              .formatted(metadata.source(), ROPE_FACTORS, headSize / 2, Arrays.toString(shape)));
+    }
+    List<Float> divisors = new ArrayList<>();
+    reader.stream(
+        ROPE_FACTORS,
+        (values, count) -> {
+          for (int i = 0; i < count; i++) {
+            divisors.add(values[i]);
+          }
+        });
+    return divisors;
   }
 }

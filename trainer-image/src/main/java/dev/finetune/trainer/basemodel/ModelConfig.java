@@ -1,5 +1,7 @@
 package dev.finetune.trainer.basemodel;
 
+import java.util.List;
+
 /**
  * The shape of a decoder of the Llama family.
  *
@@ -53,6 +55,12 @@ public record ModelConfig(
     }
     if (headSize % 2 != 0) {
       throw new IllegalArgumentException("headSize must be even, was " + headSize);
+    }
+    if (ropeScaling instanceof RopeScaling.Divisors(List<Float> divisors)
+        && divisors.size() != headSize / 2) {
+      throw new IllegalArgumentException(
+          "rotary factors must be %d, half the size of a head, were %d"
+              .formatted(headSize / 2, divisors.size()));
     }
     if (!(rmsNormEpsilon > 0 && rmsNormEpsilon <= 1)) {
       throw new IllegalArgumentException(

@@ -1,5 +1,7 @@
 package dev.finetune.trainer.basemodel;
 
+import java.util.List;
+
 /** How the frequencies of the rotary position embedding are stretched for longer contexts. */
 public sealed interface RopeScaling {
 
@@ -39,6 +41,15 @@ public sealed interface RopeScaling {
         throw new IllegalArgumentException(
             "original_max_position_embeddings must be at least 1, was " + originalMaxPositions);
       }
+    }
+  }
+
+  /** Every frequency divided by a number of its own, in the order of the frequencies. */
+  record Divisors(List<Float> values) implements RopeScaling {
+    /** Checks the range of each number; {@code ModelConfig} knows how many there must be. */
+    public Divisors {
+      values = List.copyOf(values);
+      values.forEach(value -> requirePositive("rotary factor", value));
     }
   }
 

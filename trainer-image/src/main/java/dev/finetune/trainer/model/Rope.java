@@ -2,6 +2,7 @@ package dev.finetune.trainer.model;
 
 import dev.finetune.trainer.basemodel.ModelConfig;
 import dev.finetune.trainer.basemodel.RopeScaling;
+import java.util.List;
 
 /**
  * The angles of rotary position embeddings, in 32-bit floating point as transformers computes them.
@@ -42,6 +43,12 @@ final class Rope {
       case RopeScaling.Linear(double factor) -> {
         for (int i = 0; i < frequencies.length; i++) {
           frequencies[i] /= (float) factor;
+        }
+        yield frequencies;
+      }
+      case RopeScaling.Divisors(List<Float> values) -> {
+        for (int i = 0; i < frequencies.length; i++) {
+          frequencies[i] /= values.get(i);
         }
         yield frequencies;
       }

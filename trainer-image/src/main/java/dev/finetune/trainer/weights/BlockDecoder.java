@@ -3,57 +3,39 @@ package dev.finetune.trainer.weights;
 /**
  * Turns stored elements into float32.
  *
- * <p>Elements come in blocks of equal size: one element for plain types, 32 for the quantized ones.
- * Sources: ggml's block layouts of Q4_1 (scale, minimum, 16 bytes: low halves are elements 0 to 15,
- * high halves 16 to 31) and Q8_0 (scale, 32 signed bytes).
+ * <p>Elements come in blocks of equal size: one element for plain types, 32 or 256 for the
+ * quantized ones, whose layouts are in {@link QuantizedBlocks} and {@link SuperBlocks}.
  */
 enum BlockDecoder {
-  F32(1, 4) {
-    @Override
-    void decode(byte[] in, int inAt, float[] out, int outAt) {
-      out[outAt] = Float.intBitsToFloat(intAt(in, inAt));
-    }
-  },
-  F16(1, 2) {
-    @Override
-    void decode(byte[] in, int inAt, float[] out, int outAt) {
-      out[outAt] = Float.float16ToFloat(shortAt(in, inAt));
-    }
-  },
-  BF16(1, 2) {
-    @Override
-    void decode(byte[] in, int inAt, float[] out, int outAt) {
-      out[outAt] = Float.intBitsToFloat(shortAt(in, inAt) << 16);
-    }
-  },
-  Q4_1(32, 20) {
-    @Override
-    void decode(byte[] in, int inAt, float[] out, int outAt) {
-      float scale = Float.float16ToFloat(shortAt(in, inAt));
-      float minimum = Float.float16ToFloat(shortAt(in, inAt + 2));
-      for (int i = 0; i < 16; i++) {
-        int pair = in[inAt + 4 + i];
-        out[outAt + i] = scale * (pair & 0xf) + minimum;
-        out[outAt + 16 + i] = scale * ((pair >> 4) & 0xf) + minimum;
-      }
-    }
-  },
-  Q8_0(32, 34) {
-    @Override
-    void decode(byte[] in, int inAt, float[] out, int outAt) {
-      float scale = Float.float16ToFloat(shortAt(in, inAt));
-      for (int i = 0; i < 32; i++) {
-        out[outAt + i] = scale * in[inAt + 2 + i];
-      }
-    }
-  };
+  F32(1, 4, (in, inAt, out, outAt) -> out[outAt] = Float.intBitsToFloat(intAt(in, inAt))),
+  F16(1, 2, (in, inAt, out, outAt) -> out[outAt] = halfAt(in, inAt)),
+  BF16(1, 2, (in, inAt, out, outAt) -> out[outAt] = Float.intBitsToFloat(shortAt(in, inAt) << 16)),
+  Q4_0(32, 18, QuantizedBlocks::fourBits),
+  Q4_1(32, 20, QuantizedBlocks::fourBitsFromMinimum),
+  Q5_0(32, 22, QuantizedBlocks::fiveBits),
+  Q5_1(32, 24, QuantizedBlocks::fiveBitsFromMinimum),
+  Q8_0(32, 34, QuantizedBlocks::eightBits),
+  Q2_K(256, 84, SuperBlocks::twoBits),
+  Q3_K(256, 110, SuperBlocks::threeBits),
+  Q4_K(256, 144, SuperBlocks::fourBits),
+  Q5_K(256, 176, SuperBlocks::fiveBits),
+  Q6_K(256, 210, SuperBlocks::sixBits),
+  IQ4_NL(32, 18, QuantizedBlocks::fourBitsByTable),
+  IQ4_XS(256, 136, SuperBlocks::fourBitsByTable);
 
   private final int elements;
   private final int bytes;
+  private final Layout layout;
 
-  BlockDecoder(int elements, int bytes) {
+  BlockDecoder(int elements, int bytes, Layout layout) {
     this.elements = elements;
     this.bytes = bytes;
+    this.layout = layout;
+  }
+
+  /** Decodes one block. */
+  private interface Layout {
+    void decode(byte[] in, int inAt, float[] out, int outAt);
   }
 
   /** Returns the number of elements in a block. */
@@ -66,13 +48,19 @@ enum BlockDecoder {
     return bytes;
   }
 
-  abstract void decode(byte[] in, int inAt, float[] out, int outAt);
+  void decode(byte[] in, int inAt, float[] out, int outAt) {
+    layout.decode(in, inAt, out, outAt);
+  }
 
-  private static short shortAt(byte[] in, int at) {
+  static float halfAt(byte[] in, int at) {
+    return Float.float16ToFloat(shortAt(in, at));
+  }
+
+  static short shortAt(byte[] in, int at) {
     return (short) ((in[at] & 0xff) | (in[at + 1] << 8));
   }
 
-  private static int intAt(byte[] in, int at) {
+  static int intAt(byte[] in, int at) {
     return (shortAt(in, at) & 0xffff) | (shortAt(in, at + 2) << 16);
   }
 }

@@ -13,12 +13,12 @@ import java.util.Set;
 import java.util.TreeMap;
 
 /**
- * Reads a Llama model from GGUF, version 2 or 3, little endian, with tensors of type F32, F16, Q4_1
- * and Q8_0.
+ * Reads a model from GGUF, version 2 or 3, little endian, with tensors of the types F32, F16, BF16,
+ * Q4_0 to Q8_0, Q2_K to Q6_K, IQ4_NL and IQ4_XS.
  *
- * <p>What it offers is the Hugging Face layout: names translated, dimensions slowest first, and the
- * rows of the query and key projections back in two halves per head, where GGUF keeps them in
- * pairs.
+ * <p>What it offers is the Hugging Face layout: names translated, dimensions slowest first, for
+ * Llama the rows of the query and key projections back in two halves per head, where GGUF keeps
+ * them in pairs, and for Gemma the norms without the one that GGUF adds to them.
  *
  * @see <a href="https://github.com/ggml-org/ggml/blob/master/docs/gguf.md">the format</a>
  */
@@ -33,14 +33,19 @@ public final class GgufReader implements WeightReader {
 
   private final MappedFile file;
   private final GgufMetadata metadata;
+  private final GgufArchitecture architecture;
   private final Map<String, Stored> tensors;
   private final int heads;
   private final int keyValueHeads;
 
   /** One tensor: shape slowest first, and where its bytes begin in the file. */
   private record Stored(BlockDecoder decoder, long[] shape, long elements, long offset) {
+    long rowElements() {
+      return elements / shape[0];
+    }
+
     long rowBytes() {
-      return shape[shape.length - 1] / decoder.elements() * decoder.bytes();
+      return rowElements() / decoder.elements() * decoder.bytes();
     }
   }
 
@@ -50,12 +55,17 @@ public final class GgufReader implements WeightReader {
     }
   }
 
-  private GgufReader(MappedFile file, GgufMetadata metadata, Map<String, Stored> tensors) {
+  private GgufReader(
+      MappedFile file,
+      GgufMetadata metadata,
+      GgufArchitecture architecture,
+      Map<String, Stored> tensors) {
     this.file = file;
     this.metadata = metadata;
+    this.architecture = architecture;
     this.tensors = tensors;
-    this.heads = metadata.requireInt("llama.attention.head_count");
-    this.keyValueHeads = metadata.intOr("llama.attention.head_count_kv", heads);
+    this.heads = metadata.requireInt(architecture.key() + ".attention.head_count");
+    this.keyValueHeads = metadata.intOr(architecture.key() + ".attention.head_count_kv", heads);
     tensors.forEach(this::requireHeadsDivide);
   }
 
@@ -85,16 +95,18 @@ public final class GgufReader implements WeightReader {
     long tensorCount = cursor.count("number of tensors", MOST_TENSORS, 24);
     long keyCount = cursor.count("number of metadata keys", MOST_KEYS, 13);
     GgufMetadata metadata = metadata(file.path(), cursor, keyCount);
-    String architecture = metadata.requireText("general.architecture");
-    if (!architecture.equals("llama")) {
-      throw new UnsupportedModel(
-          "%s: architecture '%s' is not supported, use llama".formatted(file.path(), architecture));
-    }
+    GgufArchitecture architecture =
+        GgufArchitecture.named(
+            file.path().toString(), metadata.requireText("general.architecture"));
     List<Info> infos = new ArrayList<>();
     for (long i = 0; i < tensorCount; i++) {
       infos.add(info(file.path(), cursor));
     }
-    return new GgufReader(file, metadata, place(file, metadata, infos, cursor.position()));
+    return new GgufReader(
+        file,
+        metadata,
+        architecture,
+        place(file, metadata, architecture, infos, cursor.position()));
   }
 
   private static void requireVersion(GgufCursor cursor) {
@@ -150,7 +162,11 @@ public final class GgufReader implements WeightReader {
   }
 
   private static Map<String, Stored> place(
-      MappedFile file, GgufMetadata metadata, List<Info> infos, long headEnd) {
+      MappedFile file,
+      GgufMetadata metadata,
+      GgufArchitecture architecture,
+      List<Info> infos,
+      long headEnd) {
     String source = file.path().toString();
     int alignment = metadata.intOr("general.alignment", 32);
     if (alignment < 1 || alignment > MOST_ALIGNMENT || Integer.bitCount(alignment) != 1) {
@@ -173,7 +189,7 @@ public final class GgufReader implements WeightReader {
             "%s: file is truncated: tensor '%s': expected %d bytes at %d of the data, found %d in all"
                 .formatted(source, info.name, info.bytes(), info.offset, Math.max(0, dataSize)));
       }
-      String name = GgufNames.translate(info.name);
+      String name = architecture.translate(info.name);
       Stored stored = new Stored(info.decoder, info.shape, info.elements, dataStart + info.offset);
       if (tensors.put(name, stored) != null) {
         throw new UnreadableData(source + ": tensor '" + info.name + "' appears twice");
@@ -216,7 +232,10 @@ public final class GgufReader implements WeightReader {
     BlockStream stream = new BlockStream(file, stored.decoder);
     int rotated = rotatedHeads(name);
     if (rotated == 0) {
-      stream.decode(stored.offset, stored.elements, sink);
+      stream.decode(
+          stored.offset,
+          stored.elements,
+          architecture.offsetNorm(name) ? withoutOffset(sink) : sink);
       return;
     }
     WholeParts parts = new WholeParts(sink);
@@ -226,10 +245,19 @@ public final class GgufReader implements WeightReader {
         // Row (half, i) of a head lies at (i, half).
         int half = row / (headSize / 2);
         long place = (long) head * headSize + 2L * (row % (headSize / 2)) + half;
-        stream.decode(stored.offset + place * stored.rowBytes(), stored.shape[1], parts);
+        stream.decode(stored.offset + place * stored.rowBytes(), stored.rowElements(), parts);
       }
     }
     parts.flush();
+  }
+
+  private static Sink withoutOffset(Sink sink) {
+    return (values, count) -> {
+      for (int i = 0; i < count; i++) {
+        values[i] -= 1;
+      }
+      sink.accept(values, count);
+    };
   }
 
   /** Makes parts of full size of rows, which may be shorter. */
@@ -278,20 +306,21 @@ public final class GgufReader implements WeightReader {
   }
 
   private int rotatedHeads(String name) {
-    if (!name.startsWith("model.layers.")) {
-      return 0;
-    }
-    if (name.endsWith("self_attn.q_proj.weight")) {
+    if (architecture.pairedQuery(name)) {
       return heads;
     }
-    return name.endsWith("self_attn.k_proj.weight") ? keyValueHeads : 0;
+    return architecture.pairedKey(name) ? keyValueHeads : 0;
   }
 
   private void requireHeadsDivide(String name, Stored stored) {
+    if (!architecture.pairedQuery(name) && !architecture.pairedKey(name)) {
+      return;
+    }
     int rotated = rotatedHeads(name);
-    if (name.startsWith("model.layers.")
-        && (name.endsWith("self_attn.q_proj.weight") || name.endsWith("self_attn.k_proj.weight"))
-        && (rotated < 1 || stored.shape.length != 2 || stored.shape[0] % (2L * rotated) != 0)) {
+    if (rotated < 1
+        || stored.shape.length > 2
+        || stored.shape[0] % (2L * rotated) != 0
+        || stored.rowElements() % stored.decoder.elements() != 0) {
       throw new UnreadableData(
           "%s: tensor '%s': expected an even number of rows for each of %d heads, found %d rows"
               .formatted(file.path(), name, rotated, stored.shape[0]));

@@ -213,7 +213,7 @@ class BaseModelTest {
       delimiter = '|',
       quoteCharacter = '`',
       value = {
-        "token_embd.weight | rope_freqs.weight | tensor 'rope_freqs.weight' (rotary factors of Llama 3.1 and later) is not supported in GGUF, use the model's safetensors folder",
+        "token_embd.weight | rope_freqs.weight | tensor 'token_embd.weight' is missing",
         "blk.0.attn_q.weight | blk.0.attn_q.rotten | tensor 'model.layers.0.self_attn.q_proj.weight' is missing, expected shape [64, 64]",
         "`llama.rope.dimension_count\u0004\0\0\0\u0010` | `llama.rope.dimension_count\u0004\0\0\0\u0008` | llama.rope.dimension_count 8 is not supported where the head size is 16",
         "`\u0005\0\0\0\0\0\0\0gpt-2` | `\u0005\0\0\0\0\0\0\0qwen2` | pre-tokenizer 'qwen2' is not supported, use gpt-2 or smollm",
