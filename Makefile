@@ -33,7 +33,7 @@ CHAOS_TALLY := $(CURDIR)/trainer-image/target/chaos/tally.tsv
 .PHONY: chaos
 chaos: tools ## Crash, kill and fence trainers for a quarter of an hour; options in CHAOS="-Dchaos.seed=7"
 	@mkdir -p $(dir $(CHAOS_TALLY)) && rm -f $(CHAOS_TALLY)
-	@model=$$(local/bin/fetch-base-model) && $(MVN) test -pl api,embedded,trainer-image -Dgroups=chaos \
+	@model=$$(local/bin/fetch-base-model) && $(MVN) test -pl api,embedded,trainer-image -Dgroups=chaos -DforkCount=2 \
 		-Dsurefire.failIfNoSpecifiedTests=false -Dchaos=long -Dchaos.model="$$model" -Dchaos.tally=$(CHAOS_TALLY) $(CHAOS)
 	@"$(JAVA_HOME)/bin/java" -cp trainer-image/target/test-classes dev.finetune.trainer.chaos.ChaosTable $(CHAOS_TALLY)
 
