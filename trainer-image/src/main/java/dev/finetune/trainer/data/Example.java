@@ -1,5 +1,8 @@
 package dev.finetune.trainer.data;
 
+import dev.finetune.trainer.random.CounterRandom;
+import java.util.Arrays;
+
 /**
  * One training example as token ids.
  *
@@ -29,5 +32,25 @@ public record Example(int index, int[] inputIds, int[] labels) {
       }
     }
     return count;
+  }
+
+  /** Returns the first tokens of this example, with what is learned of them and no EOS added. */
+  public Example truncated(int length) {
+    return inputIds.length <= length
+        ? this
+        : new Example(index, Arrays.copyOf(inputIds, length), Arrays.copyOf(labels, length));
+  }
+
+  /**
+   * Returns a number that depends on ids and labels, and on the index not: examples of equal
+   * content have the same. Two of a million different ones have the same with a chance of 3 in 100
+   * million.
+   */
+  public long contentHash() {
+    long hash = CounterRandom.key(inputIds.length);
+    for (int i = 0; i < inputIds.length; i++) {
+      hash = CounterRandom.bits(hash ^ ((long) inputIds[i] << 32 | (labels[i] & 0xffffffffL)), i);
+    }
+    return hash;
   }
 }

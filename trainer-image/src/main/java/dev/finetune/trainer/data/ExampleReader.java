@@ -4,95 +4,105 @@ import dev.finetune.api.spec.DatasetFormat;
 import dev.finetune.trainer.failure.InvalidConfiguration;
 import dev.finetune.trainer.failure.UnreadableData;
 import dev.finetune.trainer.tokenizer.Tokenizer;
+import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
-import java.util.Arrays;
-import java.util.List;
+import java.util.function.Consumer;
 
 /**
- * Turns rows of a file into token ids and labels.
- *
- * <p>A row that is longer than the greatest length loses its end, with its EOS, and no EOS is put
- * in its place, as that would teach the model to stop in the middle.
+ * Turns rows of a file into token ids and labels, one after another: none is kept. What is done
+ * about a row with a problem is decided by who takes the rows.
  */
 public final class ExampleReader {
   private final DatasetFormat format;
   private final RowFormat rowFormat;
-  private final int maxLength;
 
   /**
    * Makes a reader.
    *
    * @param tokenizer the base model's; stays the caller's
-   * @param maxLength most tokens of an example, from 2
    * @param vocabularySize rows of the model's embedding; ids of format {@code tokens} are below it
+   * @throws InvalidConfiguration if the format is not supported
    */
-  public ExampleReader(
-      Tokenizer tokenizer, DatasetFormat format, int maxLength, int vocabularySize) {
-    if (maxLength < 2) {
-      throw new IllegalArgumentException("maxLength must be at least 2, was " + maxLength);
-    }
+  public ExampleReader(Tokenizer tokenizer, DatasetFormat format, int vocabularySize) {
     this.format = format;
     this.rowFormat = rowFormat(new TextEncoder(tokenizer), format, vocabularySize);
-    this.maxLength = maxLength;
+  }
+
+  /** Returns how rows are read. */
+  public DatasetFormat format() {
+    return format;
   }
 
   /**
-   * Reads a file of JSON lines or a JSON list. Rows of which no token is learned are dropped.
+   * Reads a file of JSON lines or a JSON list and gives every row to the sink, in the order of the
+   * file. A row that cannot be read is given too, and where none that follows it can, it is the
+   * last.
    *
-   * @throws UnreadableData if the file is missing, a row is broken (names its line and field), or
-   *     there is no row, or no row has a token to learn
+   * @return the number of rows, broken ones too
+   * @throws UnreadableData if the file is missing
    */
-  public ExampleSet read(Path file) {
-    Collector collector = new Collector();
-    RowReader.read(file, collector::add);
-    if (collector.rows == 0) {
-      throw new UnreadableData(file + ": expected rows of format " + formatName() + ", found none");
+  public int read(Path file, Consumer<ReadRow> sink) {
+    if (!Files.exists(file)) {
+      throw new UnreadableData(file + ": file not found");
     }
-    if (collector.examples.isEmpty()) {
-      throw new UnreadableData(
-          "%s: expected a token to learn, found none in %d rows, of which %d were cut at maxLength %d"
-              .formatted(file, collector.rows, collector.truncated, maxLength));
+    if (Files.isDirectory(file)) {
+      throw new UnreadableData(file + ": expected a file, found a folder");
     }
-    return new ExampleSet(collector.examples, collector.report());
+    Encoder encoder = new Encoder(sink);
+    try {
+      RowReader.read(file, encoder);
+    } catch (UnreadableData e) {
+      encoder.last(file.toString(), e);
+    }
+    return encoder.rows;
   }
 
-  /** Counts while rows come in. */
-  private final class Collector {
-    private final List<Example> examples = new ArrayList<>();
+  /** Counts rows and makes examples of them. */
+  private final class Encoder implements RowSink {
+    private final Consumer<ReadRow> sink;
     private int rows;
-    private int truncated;
-    private long tokens;
-    private long supervisedTokens;
+    private String newest = "line 1";
 
-    void add(Row row) {
-      Example whole = rowFormat.example(rows, row);
-      Example example = truncate(whole);
-      rows++;
-      if (example.inputIds().length < whole.inputIds().length) {
-        truncated++;
-      }
-      int supervised = example.supervisedTokens();
-      if (supervised > 0) {
-        examples.add(example);
-        tokens += example.inputIds().length;
-        supervisedTokens += supervised;
-      }
+    Encoder(Consumer<ReadRow> sink) {
+      this.sink = sink;
     }
 
-    ReadReport report() {
-      return new ReadReport(rows, truncated, rows - examples.size(), tokens, supervisedTokens);
+    @Override
+    public void row(Row row) {
+      Example example;
+      try {
+        example = rowFormat.example(rows, row);
+      } catch (UnreadableData e) {
+        broken(row.file(), row.line(), e);
+        return;
+      }
+      sink.accept(new ReadRow.Whole(next(row.file(), row.line()), example));
+    }
+
+    @Override
+    public void broken(String file, int line, UnreadableData problem) {
+      sink.accept(new ReadRow.Broken(next(file, line), placed(file, line, problem), false));
+    }
+
+    /** The line is in the message: where the reader gave up is not where the row began. */
+    void last(String file, UnreadableData problem) {
+      sink.accept(new ReadRow.Broken(new RowId(rows++, file, newest), message(problem), true));
+    }
+
+    private RowId next(String file, int line) {
+      newest = "line " + line;
+      return new RowId(rows++, file, newest);
     }
   }
 
-  private Example truncate(Example example) {
-    if (example.inputIds().length <= maxLength) {
-      return example;
-    }
-    return new Example(
-        example.index(),
-        Arrays.copyOf(example.inputIds(), maxLength),
-        Arrays.copyOf(example.labels(), maxLength));
+  /** What a tokenizer says of a text does not name the row. */
+  private static String placed(String file, int line, UnreadableData problem) {
+    String message = message(problem);
+    return message.startsWith(file) ? message : "%s: line %d: %s".formatted(file, line, message);
+  }
+
+  private static String message(UnreadableData problem) {
+    return String.valueOf(problem.getMessage());
   }
 
   private static RowFormat rowFormat(
@@ -114,7 +124,8 @@ public final class ExampleReader {
     };
   }
 
-  private String formatName() {
+  /** Returns what a job calls a format. */
+  public static String name(DatasetFormat format) {
     return switch (format) {
       case ALPACA -> "alpaca";
       case PROMPT_COMPLETION -> "promptCompletion";

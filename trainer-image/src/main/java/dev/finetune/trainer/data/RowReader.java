@@ -18,7 +18,6 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
-import java.util.function.Consumer;
 
 /**
  * Reads the rows of a file one after another: JSON lines, or one list of objects. Which of them it
@@ -34,20 +33,21 @@ final class RowReader {
   private static final int[] BYTE_ORDER_MARK = {0xef, 0xbb, 0xbf};
 
   private final String file;
-  private final Consumer<Row> sink;
+  private final RowSink sink;
 
-  private RowReader(String file, Consumer<Row> sink) {
+  private RowReader(String file, RowSink sink) {
     this.file = file;
     this.sink = sink;
   }
 
   /**
    * Gives each row of a file to the sink. A byte order mark, either line ending and blank lines are
-   * fine.
+   * fine. A line that is not JSON, or not UTF-8, is one broken row.
    *
-   * @throws UnreadableData if the file is missing, or a row is too long or not JSON; names the line
+   * @throws UnreadableData if the file is missing, or nothing can be read from some row on, which
+   *     is too long or, in a list, not JSON; names the line
    */
-  static void read(Path path, Consumer<Row> sink) {
+  static void read(Path path, RowSink sink) {
     if (Files.isDirectory(path)) {
       throw new UnreadableData(path + ": expected a file, found a folder");
     }
@@ -100,13 +100,25 @@ final class RowReader {
         bytes.write(next);
         continue;
       }
-      String text = text(line, bytes.toByteArray());
-      if (!text.isBlank()) {
-        sink.accept(new Row(file, line, parse(line, text)));
-      }
+      line(line, bytes.toByteArray());
       bytes.reset();
       line++;
     } while (next >= 0);
+  }
+
+  private void line(int line, byte[] utf8) {
+    Row row;
+    try {
+      String text = text(line, utf8);
+      if (text.isBlank()) {
+        return;
+      }
+      row = new Row(file, line, parse(line, text));
+    } catch (UnreadableData e) {
+      sink.broken(file, line, e);
+      return;
+    }
+    sink.row(row);
   }
 
   private JsonNode parse(int line, String text) {
@@ -134,7 +146,7 @@ final class RowReader {
         int line = firstLine - 1 + parser.currentTokenLocation().getLineNr();
         budget.renew(line);
         parser.renew(line);
-        sink.accept(new Row(file, line, parser.readValueAsTree()));
+        sink.row(new Row(file, line, parser.readValueAsTree()));
       }
       if (parser.nextToken() != null) {
         throw new UnreadableData(

@@ -3,13 +3,20 @@ package dev.finetune.trainer.recipe;
 import dev.finetune.api.run.ExitCode;
 import dev.finetune.api.run.RunJson;
 import dev.finetune.api.spec.DatasetFormat;
+import dev.finetune.api.spec.OnProblem;
+import dev.finetune.api.spec.Task;
+import dev.finetune.trainer.audit.AuditReport;
+import dev.finetune.trainer.audit.AuditSettings;
+import dev.finetune.trainer.audit.SettingNames;
+import dev.finetune.trainer.data.Example;
 import dev.finetune.trainer.data.ExampleReader;
-import dev.finetune.trainer.data.ExampleSet;
-import dev.finetune.trainer.failure.InvalidConfiguration;
 import dev.finetune.trainer.plan.Planner;
 import dev.finetune.trainer.source.Sources;
+import dev.finetune.trainer.tokenizer.Tokenizer;
 import dev.finetune.trainer.train.HeldOut;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.concurrent.Callable;
@@ -36,66 +43,52 @@ final class EvaluateCommand implements Callable<Integer> {
       description = "The rows: a path, or a URI with file: or s3:.")
   private String data = "";
 
-  @Option(
-      names = "--format",
-      paramLabel = "alpaca|promptCompletion|text|tokens",
-      description = "How rows are read. Default: alpaca.")
-  private String format = "alpaca";
-
-  @Option(
-      names = "--max-length",
-      paramLabel = "N",
-      description = "Tokens at which an example is cut. Default: 1024.")
-  private int maxLength = 1024;
+  @Mixin private RowOptions rows = new RowOptions();
 
   @Override
   public Integer call() {
-    DatasetFormat parsed = parsedFormat();
-    if (maxLength < 2) {
-      throw new InvalidConfiguration("--max-length: must be at least 2, was " + maxLength);
-    }
+    DatasetFormat format = rows.format();
+    int maxLength = rows.maxLength();
+    OnProblem policy = rows.onProblem(null);
     try (Sources sources = BaseModelOptions.sources(spec.commandLine().getErr()::println)) {
-      return evaluate(sources, parsed);
-    }
-  }
-
-  private int evaluate(Sources sources, DatasetFormat parsed) {
-    Path file = BaseModelOptions.fetch(sources, "--data", data);
-    try (BaseModelOptions.Loaded loaded = models.load(sources)) {
-      ExampleSet rows =
-          new ExampleReader(
-                  loaded.base().tokenizer(),
-                  parsed,
-                  maxLength,
-                  loaded.base().config().vocabularySize())
-              .read(file);
-      double loss =
-          new HeldOut(
-                  loaded.kernels(),
-                  loaded.model(),
-                  loaded.adapter(),
-                  loaded.model().loss(loaded.adapter()))
-              .measure(rows.examples(), Math.max(maxLength, Planner.FULL_SPEED_TOKENS), () -> false)
-              .orElseThrow()
-              .loss();
-      Map<String, Object> result = new TreeMap<>();
-      result.put("loss", loss);
-      result.put("rows", rows.examples().size());
-      result.put("supervisedTokens", rows.report().supervisedTokens());
-      spec.commandLine().getOut().println(RunJson.writeLine(result));
+      Path file = BaseModelOptions.fetch(sources, "--data", data);
+      try (BaseModelOptions.Loaded loaded = models.load(sources)) {
+        Tokenizer tokenizer = loaded.base().tokenizer();
+        List<Example> examples = new ArrayList<>();
+        AuditReport audit =
+            AuditReport.of(
+                new ExampleReader(tokenizer, format, loaded.base().config().vocabularySize()),
+                AuditSettings.of(
+                    maxLength, policy, SettingNames.OF_OPTIONS, tokenizer, Task.CAUSAL_LM),
+                new AuditReport.Files(file, null),
+                examples::add,
+                _ -> {});
+        audit.requireUsable();
+        print(audit, loss(loaded, examples, maxLength));
+      }
     }
     return ExitCode.DONE.code();
   }
 
-  private DatasetFormat parsedFormat() {
-    return switch (format) {
-      case "alpaca" -> DatasetFormat.ALPACA;
-      case "promptCompletion" -> DatasetFormat.PROMPT_COMPLETION;
-      case "text" -> DatasetFormat.TEXT;
-      case "tokens" -> DatasetFormat.TOKENS;
-      default ->
-          throw new InvalidConfiguration(
-              "--format: must be alpaca, promptCompletion, text or tokens, was " + format);
-    };
+  private static double loss(
+      BaseModelOptions.Loaded loaded, List<Example> examples, int maxLength) {
+    return new HeldOut(
+            loaded.kernels(),
+            loaded.model(),
+            loaded.adapter(),
+            loaded.model().loss(loaded.adapter()))
+        .measure(examples, Math.max(maxLength, Planner.FULL_SPEED_TOKENS), () -> false)
+        .orElseThrow()
+        .loss();
+  }
+
+  private void print(AuditReport audit, double loss) {
+    Map<String, Object> result = new TreeMap<>();
+    result.put("loss", loss);
+    result.put("rows", audit.train().kept());
+    result.put("supervisedTokens", audit.train().supervisedTokens());
+    result.put("rowsLeftOut", audit.train().rows() - audit.train().kept());
+    result.put("rowsCut", audit.train().cut());
+    spec.commandLine().getOut().println(RunJson.writeLine(result));
   }
 }

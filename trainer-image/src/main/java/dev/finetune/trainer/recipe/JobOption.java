@@ -17,6 +17,11 @@ final class JobOption {
 
   /** Reads the job. */
   FineTuneJobFile read() {
+    return read(job);
+  }
+
+  /** Reads a job from the file that was given. */
+  static FineTuneJobFile read(Path job) {
     try {
       return FineTuneJobFile.read(job);
     } catch (IOException e) {

@@ -19,6 +19,7 @@ import picocli.CommandLine.Spec;
     description = "Fine-tunes language models with LoRA and QLoRA.",
     subcommands = {
       RunCommand.class,
+      AuditCommand.class,
       PlanCommand.class,
       DoctorCommand.class,
       GenerateCommand.class,

@@ -4,7 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.finetune.api.spec.DatasetFormat;
-import dev.finetune.trainer.failure.TrainingFailure;
 import dev.finetune.trainer.failure.UnreadableData;
 import dev.finetune.trainer.goldens.Goldens;
 import dev.finetune.trainer.tokenizer.SpecialTokensInText;
@@ -14,7 +13,9 @@ import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
 import net.jqwik.api.constraints.IntRange;
@@ -28,7 +29,6 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 class ExampleReaderTest {
   private static final int EOS = 2;
-  private static final int LONG = 1000;
   private static Tokenizer tokenizer;
 
   @TempDir private Path folder;
@@ -46,7 +46,7 @@ class ExampleReaderTest {
 
   @Test
   void learnsTheOutputOfAnAlpacaRow() {
-    ExampleSet set =
+    List<Example> rows =
         read(
             DatasetFormat.ALPACA,
             """
@@ -56,28 +56,27 @@ class ExampleReaderTest {
             """);
     String header =
         "Below is an instruction that describes a task. Write a response that appropriately completes the request.\n\n### Instruction:\n";
-    requirePromptAndAnswer(set.examples().get(0), header + "Add 2 and 3.\n\n### Response:\n", "5");
+    requirePromptAndAnswer(rows.get(0), header + "Add 2 and 3.\n\n### Response:\n", "5");
     requirePromptAndAnswer(
-        set.examples().get(1),
+        rows.get(1),
         "Below is an instruction that describes a task, paired with an input that provides further context. Write a response that appropriately completes the request.\n\n### Instruction:\nAdd.\n\n### Input:\n2, 3\n\n### Response:\n",
         "5");
-    requirePromptAndAnswer(set.examples().get(2), header + "Add.\n\n### Response:\n", "5");
-    assertThat(set.report()).isEqualTo(new ReadReport(3, 0, 0, tokens(set), 6));
+    requirePromptAndAnswer(rows.get(2), header + "Add.\n\n### Response:\n", "5");
   }
 
   @Test
   void tokenizesPromptAndCompletionAsOneTextAndLearnsWhatBeginsInTheCompletion() {
-    ExampleSet set =
+    List<Example> rows =
         read(
             DatasetFormat.PROMPT_COMPLETION,
             """
             {"prompt":"say h","completion":"ello 🙂"}
             {"prompt":"é🙂: ","completion":"🙂x"}
             """);
-    Example first = set.examples().getFirst();
+    Example first = rows.getFirst();
     int[] whole = tokenizer.encode("say hello 🙂");
     assertThat(first.inputIds()).isEqualTo(append(whole, EOS));
-    Example second = set.examples().get(1);
+    Example second = rows.get(1);
     String learned =
         tokenizer.decode(
             Arrays.stream(second.labels()).filter(label -> label >= 0).toArray(), false);
@@ -88,9 +87,9 @@ class ExampleReaderTest {
   void doesNotLearnATokenThatBeginsInThePrompt() {
     int[] whole = tokenizer.encode("the");
     assertThat(whole).hasSizeLessThan(3);
-    ExampleSet set =
+    List<Example> rows =
         read(DatasetFormat.PROMPT_COMPLETION, "{\"prompt\":\"th\",\"completion\":\"e\"}");
-    Example example = set.examples().getFirst();
+    Example example = rows.getFirst();
     assertThat(example.inputIds()).isEqualTo(append(whole, EOS));
     int[] labels = new int[whole.length + 1];
     Arrays.fill(labels, Example.NOT_SUPERVISED);
@@ -100,17 +99,17 @@ class ExampleReaderTest {
 
   @Test
   void learnsAllOfAText() {
-    ExampleSet set = read(DatasetFormat.TEXT, "{\"text\":\"Hello world\"}");
-    Example example = set.examples().getFirst();
+    List<Example> rows = read(DatasetFormat.TEXT, "{\"text\":\"Hello world\"}");
+    Example example = rows.getFirst();
     assertThat(example.inputIds()).isEqualTo(append(tokenizer.encode("Hello world"), EOS));
     assertThat(example.labels()).isEqualTo(example.inputIds());
-    assertThat(set.report().supervisedTokens()).isEqualTo(example.inputIds().length - 1);
+    assertThat(example.supervisedTokens()).isEqualTo(example.inputIds().length - 1);
   }
 
   @Test
   void recognizesSpecialTokensInTextAsTheReferenceDoes() {
-    ExampleSet set = read(DatasetFormat.TEXT, "{\"text\":\"a<|im_end|>b\"}");
-    assertThat(set.examples().getFirst().inputIds()).containsExactly(68, 2, 69, EOS);
+    List<Example> rows = read(DatasetFormat.TEXT, "{\"text\":\"a<|im_end|>b\"}");
+    assertThat(rows.getFirst().inputIds()).containsExactly(68, 2, 69, EOS);
   }
 
   @Test
@@ -121,17 +120,16 @@ class ExampleReaderTest {
     Files.writeString(folder.resolve("tokenizer_config.json"), "{\"add_bos_token\":true}");
     try (Tokenizer withBos = Tokenizer.fromFolder(folder, SpecialTokensInText.RECOGNIZED)) {
       Path file = file("{\"text\":\"a\"}");
-      ExampleSet set = new ExampleReader(withBos, DatasetFormat.TEXT, LONG, 512).read(file);
-      assertThat(set.examples().getFirst().inputIds()).containsExactly(0, 68, EOS);
-      assertThat(set.examples().getFirst().labels())
-          .containsExactly(Example.NOT_SUPERVISED, 68, EOS);
-      assertThat(set.report().supervisedTokens()).isEqualTo(2);
+      List<Example> rows = whole(read(withBos, DatasetFormat.TEXT, file));
+      assertThat(rows.getFirst().inputIds()).containsExactly(0, 68, EOS);
+      assertThat(rows.getFirst().labels()).containsExactly(Example.NOT_SUPERVISED, 68, EOS);
+      assertThat(rows.getFirst().supervisedTokens()).isEqualTo(2);
     }
   }
 
   @Test
   void takesTokensAsTheyAre() {
-    ExampleSet set =
+    List<Example> rows =
         read(
             DatasetFormat.TOKENS,
             """
@@ -140,29 +138,9 @@ class ExampleReaderTest {
             {"input_ids":[],"labels":[]}
             {"input_ids":[9,8],"labels":[9,8]}
             """);
-    assertThat(set.examples()).extracting(Example::index).containsExactly(0, 3);
-    assertThat(set.examples().getFirst().labels()).containsExactly(-100, 6, -100);
-    assertThat(set.report()).isEqualTo(new ReadReport(4, 0, 2, 5, 2));
-  }
-
-  @Test
-  void cutsLongRowsWithoutAnEosAndDropsWhatHasNothingLeftToLearn() {
-    Path file =
-        file(
-            """
-            {"prompt":"abcdef","completion":"xyz"}
-            {"prompt":"a","completion":"xyzxyz"}
-            {"prompt":"a","completion":"b"}
-            """);
-    ExampleSet set =
-        new ExampleReader(tokenizer, DatasetFormat.PROMPT_COMPLETION, 4, 512).read(file);
-    assertThat(set.examples()).extracting(Example::index).containsExactly(1, 2);
-    assertThat(set.examples().getFirst().inputIds()).hasSize(4).doesNotContain(EOS);
-    assertThat(set.examples().getFirst().inputIds())
-        .isEqualTo(Arrays.copyOf(tokenizer.encode("axyzxyz"), 4));
-    assertThat(set.report().rows()).isEqualTo(3);
-    assertThat(set.report().truncated()).isEqualTo(2);
-    assertThat(set.report().dropped()).isEqualTo(1);
+    assertThat(rows).extracting(Example::index).containsExactly(0, 1, 2, 3);
+    assertThat(rows).extracting(Example::supervisedTokens).containsExactly(1, 0, 0, 1);
+    assertThat(rows.getFirst().labels()).containsExactly(-100, 6, -100);
   }
 
   @ParameterizedTest
@@ -175,10 +153,10 @@ class ExampleReaderTest {
         "\ufeff\r\n [\r\n{\"text\":\"a\"},\r\n{\"text\":\"b\"}\r\n]\r\n",
       })
   void readsLinesAndListsWithEitherLineEndingBlankLinesAndByteOrderMark(String content) {
-    ExampleSet set = read(DatasetFormat.TEXT, content);
-    assertThat(set.examples()).hasSize(2);
-    assertThat(set.examples().get(1).inputIds()).containsExactly(69, EOS);
-    assertThat(set.examples()).extracting(Example::index).containsExactly(0, 1);
+    List<Example> rows = read(DatasetFormat.TEXT, content);
+    assertThat(rows).hasSize(2);
+    assertThat(rows.get(1).inputIds()).containsExactly(69, EOS);
+    assertThat(rows).extracting(Example::index).containsExactly(0, 1);
   }
 
   @ParameterizedTest
@@ -210,26 +188,41 @@ class ExampleReaderTest {
         "TOKENS | {\"input_ids\":[1,2.5],\"labels\":[1,2]} | line 1: field 'input_ids'[1] must be a 32-bit integer, was the number 2.5",
         "TOKENS | {\"input_ids\":[1,99999999999],\"labels\":[1,2]} | line 1: field 'input_ids'[1] must be a 32-bit integer",
         "TOKENS | {\"input_ids\":\"1\",\"labels\":[1]} | line 1: field 'input_ids' must be a list of integers, was a string",
-        "ALPACA | `` | expected rows of format alpaca, found none",
-        "TEXT | [] | expected rows of format text, found none",
-        "TOKENS | ~~  ~ | expected rows of format tokens, found none",
-        "TOKENS | {\"input_ids\":[1,2],\"labels\":[1,-100]} | expected a token to learn, found none in 1 rows, of which 0 were cut at maxLength 1000",
       })
   void namesTheLineAndTheField(DatasetFormat format, String content, String message) {
     Path file = file(content.replace('~', '\n'));
-    assertThatThrownBy(() -> new ExampleReader(tokenizer, format, LONG, 512).read(file))
-        .isInstanceOf(UnreadableData.class)
-        .hasMessageStartingWith(file + ": ")
-        .hasMessageContaining(message);
+    assertThat(broken(read(tokenizer, format, file)).getLast().problem())
+        .startsWith(file + ": ")
+        .contains(message);
   }
 
   @Test
-  void refusesBytesThatAreNotUtf8() throws IOException {
+  void readsOnAfterABrokenLineAndStopsWhereAListBreaks() {
+    String line = "{\"text\":\"a\"}";
+    List<ReadRow> lines =
+        read(tokenizer, DatasetFormat.TEXT, file(line + "\n{\"text\":\n{}\n" + line));
+    assertThat(lines).extracting(row -> row.id().row()).containsExactly(0, 1, 2, 3);
+    assertThat(broken(lines)).extracting(ReadRow.Broken::last).containsExactly(false, false);
+    assertThat(whole(lines)).extracting(Example::index).containsExactly(0, 3);
+    List<ReadRow> list =
+        read(tokenizer, DatasetFormat.TEXT, file("[" + line + ",\n{},\n{\"text\":x},\n" + line));
+    assertThat(broken(list)).extracting(ReadRow.Broken::last).containsExactly(false, true);
+    assertThat(list).hasSize(3);
+  }
+
+  @Test
+  void readsOnAfterBytesThatAreNotUtf8() throws IOException {
     Path file = folder.resolve("latin.jsonl");
-    Files.write(file, "{\"text\":\"a\"}\n{\"text\":\"é\"}".getBytes(StandardCharsets.ISO_8859_1));
-    assertThatThrownBy(() -> new ExampleReader(tokenizer, DatasetFormat.TEXT, LONG, 512).read(file))
-        .isInstanceOf(UnreadableData.class)
-        .hasMessage(file + ": line 2: expected UTF-8");
+    Files.write(
+        file,
+        "{\"text\":\"a\"}\n{\"text\":\"é\"}\n{\"text\":\"b\"}"
+            .getBytes(StandardCharsets.ISO_8859_1));
+    List<ReadRow> rows = read(tokenizer, DatasetFormat.TEXT, file);
+    assertThat(rows.get(1))
+        .isEqualTo(
+            new ReadRow.Broken(
+                new RowId(1, file.toString(), "line 2"), file + ": line 2: expected UTF-8", false));
+    assertThat(whole(rows)).extracting(Example::index).containsExactly(0, 2);
   }
 
   @ParameterizedTest
@@ -244,24 +237,25 @@ class ExampleReaderTest {
     }
     System.arraycopy(head, 0, content, 0, head.length);
     Files.write(file, content);
-    assertThatThrownBy(() -> new ExampleReader(tokenizer, DatasetFormat.TEXT, LONG, 512).read(file))
-        .isInstanceOf(UnreadableData.class)
-        .hasMessage(file + ": line 2: a row must be at most 16777216 bytes, was longer");
+    ReadRow.Broken last = broken(read(tokenizer, DatasetFormat.TEXT, file)).getLast();
+    assertThat(last.problem())
+        .isEqualTo(file + ": line 2: a row must be at most 16777216 bytes, was longer");
+    assertThat(last.last()).isTrue();
   }
 
   @Test
   void refusesAMissingFileAndAFolder() {
-    ExampleReader reader = new ExampleReader(tokenizer, DatasetFormat.TEXT, LONG, 512);
-    assertThatThrownBy(() -> reader.read(folder.resolve("gone.jsonl")))
+    ExampleReader reader = new ExampleReader(tokenizer, DatasetFormat.TEXT, 512);
+    assertThatThrownBy(() -> reader.read(folder.resolve("gone.jsonl"), _ -> {}))
         .isInstanceOf(UnreadableData.class)
         .hasMessageEndingWith("gone.jsonl: file not found");
-    assertThatThrownBy(() -> reader.read(folder))
+    assertThatThrownBy(() -> reader.read(folder, _ -> {}))
         .isInstanceOf(UnreadableData.class)
         .hasMessage(folder + ": expected a file, found a folder");
   }
 
   @Property(tries = 500, seed = "1")
-  void neverFailsOtherThanForAPerson(
+  void saysOfEveryBrokenRowWhereItIs(
       @ForAll byte[] noise, @ForAll @IntRange(min = 0, max = 120) int place) throws IOException {
     String content =
         "[{\"input_ids\":[1,2],\"labels\":[1,2]},\n{\"input_ids\":[3,4,5],\"labels\":[3,-100,5]}]";
@@ -272,9 +266,8 @@ class ExampleReaderTest {
     Path file = Files.write(Files.createTempFile("rows", ".json"), bytes);
     try (Tokenizer own =
         Tokenizer.fromFolder(Goldens.path("models/tiny-llama"), SpecialTokensInText.RECOGNIZED)) {
-      new ExampleReader(own, DatasetFormat.TOKENS, LONG, 512).read(file);
-    } catch (TrainingFailure e) {
-      assertThat(e).hasMessageStartingWith(file.toString());
+      assertThat(broken(read(own, DatasetFormat.TOKENS, file)))
+          .allSatisfy(row -> assertThat(row.problem()).startsWith(file.toString()));
     } finally {
       Files.delete(file);
     }
@@ -284,10 +277,11 @@ class ExampleReaderTest {
   @ValueSource(strings = {"%s", "[%s]"})
   void refusesARowOfMoreValuesThanFitInMemory(String form) {
     String row = "{\"text\": [" + "{},".repeat(2_200_000) + "1]}";
-    assertThatThrownBy(() -> read(DatasetFormat.TEXT, form.formatted(row)))
-        .isInstanceOf(UnreadableData.class)
-        .hasMessageEndingWith(
-            "rows.jsonl: line 1: a row must have at most 4194304 names and values, has more");
+    assertThat(broken(read(tokenizer, DatasetFormat.TEXT, file(form.formatted(row)))))
+        .extracting(ReadRow.Broken::problem)
+        .singleElement()
+        .asString()
+        .endsWith("rows.jsonl: line 1: a row must have at most 4194304 names and values, has more");
   }
 
   private void requirePromptAndAnswer(Example example, String prompt, String answer) {
@@ -298,8 +292,31 @@ class ExampleReaderTest {
     assertThat(example.labels()).isEqualTo(labels);
   }
 
-  private ExampleSet read(DatasetFormat format, String content) {
-    return new ExampleReader(tokenizer, format, LONG, 512).read(file(content));
+  private List<Example> read(DatasetFormat format, String content) {
+    List<ReadRow> rows = read(tokenizer, format, file(content));
+    assertThat(broken(rows)).isEmpty();
+    return whole(rows);
+  }
+
+  private static List<ReadRow> read(Tokenizer tokenizer, DatasetFormat format, Path file) {
+    List<ReadRow> rows = new ArrayList<>();
+    int count = new ExampleReader(tokenizer, format, 512).read(file, rows::add);
+    assertThat(rows).hasSize(count);
+    return rows;
+  }
+
+  private static List<Example> whole(List<ReadRow> rows) {
+    return rows.stream()
+        .filter(ReadRow.Whole.class::isInstance)
+        .map(row -> ((ReadRow.Whole) row).example())
+        .toList();
+  }
+
+  private static List<ReadRow.Broken> broken(List<ReadRow> rows) {
+    return rows.stream()
+        .filter(ReadRow.Broken.class::isInstance)
+        .map(ReadRow.Broken.class::cast)
+        .toList();
   }
 
   private Path file(String content) {
@@ -308,10 +325,6 @@ class ExampleReaderTest {
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
-  }
-
-  private static long tokens(ExampleSet set) {
-    return set.examples().stream().mapToLong(example -> example.inputIds().length).sum();
   }
 
   private static int[] append(int[] ids, int last) {

@@ -1,7 +1,12 @@
 package dev.finetune.trainer.fuzz;
 
 import dev.finetune.api.spec.DatasetFormat;
+import dev.finetune.api.spec.OnProblem;
+import dev.finetune.api.spec.Task;
 import dev.finetune.trainer.adapter.AdapterConfig;
+import dev.finetune.trainer.audit.AuditReport;
+import dev.finetune.trainer.audit.AuditSettings;
+import dev.finetune.trainer.audit.SettingNames;
 import dev.finetune.trainer.basemodel.BaseModel;
 import dev.finetune.trainer.basemodel.DecoderTensors;
 import dev.finetune.trainer.basemodel.ModelConfig;
@@ -124,8 +129,18 @@ final class ModelTargets {
         () -> List.of(utf8(seed.replace('\'', '"'))),
         Mutations::jsonLines,
         (input, folder) ->
-            new ExampleReader(Shared.TOKENIZER, format, 512, 512)
-                .read(write(folder, "train.jsonl", input)),
+            AuditReport.of(
+                    new ExampleReader(Shared.TOKENIZER, format, 512),
+                    AuditSettings.of(
+                        512,
+                        OnProblem.defaults(),
+                        SettingNames.OF_JOB,
+                        Shared.TOKENIZER,
+                        Task.CAUSAL_LM),
+                    new AuditReport.Files(write(folder, "train.jsonl", input), null),
+                    _ -> {},
+                    _ -> {})
+                .requireUsable(),
         List.of("train.jsonl"));
   }
 

@@ -65,7 +65,7 @@ class BadInputTest {
   void refusesADataSetOfWhichNothingIsLearned() throws IOException {
     Files.writeString(
         folder.resolve("data.jsonl"), "{\"input_ids\": [5, 6], \"labels\": [-100, -100]}\n");
-    fails(jobs.yaml(), ExitCode.INVALID, "data.jsonl", "expected a token to learn");
+    fails(jobs.yaml(), ExitCode.INVALID, "data.jsonl", "1 of 1 rows has no token to learn");
   }
 
   @Test

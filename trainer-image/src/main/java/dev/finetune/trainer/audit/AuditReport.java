@@ -1,0 +1,95 @@
+package dev.finetune.trainer.audit;
+
+import com.fasterxml.jackson.annotation.JsonIgnore;
+import dev.finetune.trainer.data.Example;
+import dev.finetune.trainer.data.ExampleReader;
+import dev.finetune.trainer.failure.UnreadableData;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.function.Consumer;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What was found in the data of a job, and whether a run may begin with it. As JSON it is what
+ * {@code trainer audit --json} prints.
+ *
+ * @param format how rows are read, as a job calls it
+ * @param maxLength most tokens of an example
+ * @param train rows to train on
+ * @param eval rows of a file to hold out, or null
+ * @param failures why a run must not begin, one sentence for each problem; empty if it may
+ */
+public record AuditReport(
+    String format,
+    int maxLength,
+    DataAudit train,
+    @Nullable DataAudit eval,
+    List<String> failures) {
+  /** Keeps an unmodifiable copy of the list. */
+  public AuditReport {
+    failures = List.copyOf(failures);
+  }
+
+  /**
+   * Reads the data sets of a job once, row by row, and keeps none.
+   *
+   * @param trainRows takes what is left to train on; called for no row if the report fails before
+   * @param evalRows takes what is left to hold out
+   * @throws UnreadableData if a file is missing
+   */
+  public static AuditReport of(
+      ExampleReader reader,
+      AuditSettings settings,
+      Files files,
+      Consumer<Example> trainRows,
+      Consumer<Example> evalRows) {
+    Path eval = files.eval();
+    String trainSource = files.train().toString();
+    DataAudit evalAudit = null;
+    RowAudit audit;
+    if (eval == null) {
+      audit = RowAudit.of(Role.TRAIN, trainSource, settings);
+    } else {
+      RowAudit heldOut = RowAudit.of(Role.EVAL, eval.toString(), settings);
+      reader.read(eval, row -> heldOut.add(row).ifPresent(evalRows));
+      evalAudit = heldOut.result();
+      audit = RowAudit.apartFrom(heldOut, trainSource, settings);
+    }
+    reader.read(files.train(), row -> audit.add(row).ifPresent(trainRows));
+    return of(ExampleReader.name(reader.format()), settings, audit.result(), evalAudit);
+  }
+
+  /** Puts together what was found in the rows to train on and in those to hold out, if any. */
+  public static AuditReport of(
+      String format, AuditSettings settings, DataAudit train, @Nullable DataAudit eval) {
+    FailureText text = new FailureText(settings, format);
+    List<String> failures =
+        Stream.concat(Stream.of(train), Stream.ofNullable(eval)).flatMap(text::failures).toList();
+    return new AuditReport(format, settings.maxLength(), train, eval, failures);
+  }
+
+  /**
+   * The files of a job.
+   *
+   * @param eval rows to hold out, or null
+   */
+  public record Files(Path train, @Nullable Path eval) {}
+
+  /** Returns whether a run must not begin with these data. */
+  @JsonIgnore
+  public boolean fails() {
+    return !failures.isEmpty();
+  }
+
+  /**
+   * Does nothing if a run may begin with these data.
+   *
+   * @throws UnreadableData with all that is wrong and what to set to what
+   */
+  public void requireUsable() {
+    if (fails()) {
+      throw new UnreadableData(String.join("; ", failures));
+    }
+  }
+}

@@ -1,0 +1,78 @@
+package dev.finetune.trainer.audit;
+
+import dev.finetune.trainer.data.Example;
+import dev.finetune.trainer.failure.MessageText;
+import dev.finetune.trainer.tokenizer.Tokenizer;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Locale;
+
+/**
+ * A row token by token: place, id, whether it is learned, and its text.
+ *
+ * @param tokenizer stays the caller's
+ */
+public record TokenListing(Tokenizer tokenizer) {
+  private static final String REPLACEMENT = "\ufffd";
+
+  /** Returns a line for the row and one for each of its tokens; learned ones have a star. */
+  public List<String> lines(Example example) {
+    List<String> lines = new ArrayList<>();
+    lines.add(
+        "Row %d: %d tokens, %d learned (*)"
+            .formatted(example.index(), example.inputIds().length, example.supervisedTokens()));
+    for (int i = 0; i < example.inputIds().length; i++) {
+      // The label of the first token is never used.
+      boolean learned = i > 0 && example.labels()[i] != Example.NOT_SUPERVISED;
+      lines.add(
+          String.format(
+                  Locale.ROOT,
+                  "%6d %7d %s %s",
+                  i,
+                  example.inputIds()[i],
+                  learned ? "*" : " ",
+                  text(example.inputIds(), i) + otherLabel(example, i, learned))
+              .stripTrailing());
+    }
+    return lines;
+  }
+
+  /** A row of token ids may learn another token than the one that is there. */
+  private String otherLabel(Example example, int place, boolean learned) {
+    int label = example.labels()[place];
+    return learned && label != example.inputIds()[place]
+        ? "  learns " + label + " " + text(new int[] {label}, 0)
+        : "";
+  }
+
+  private String text(int[] ids, int place) {
+    int id = ids[place];
+    if (id >= tokenizer.vocabularySize()) {
+      return "(not of the tokenizer)";
+    }
+    String alone = tokenizer.decode(new int[] {id}, false);
+    if (!alone.isEmpty() && tokenizer.decode(new int[] {id}, true).isEmpty()) {
+      return MessageText.oneLine(alone) + "  (special)";
+    }
+    return quoted(alone.contains(REPLACEMENT) ? alone : after(ids, place, alone));
+  }
+
+  /** Some tokenizers leave out the space before a token that nothing precedes. */
+  private String after(int[] ids, int place, String alone) {
+    if (place == 0 || ids[place - 1] >= tokenizer.vocabularySize()) {
+      return alone;
+    }
+    String before = tokenizer.decode(new int[] {ids[place - 1]}, false);
+    String both = tokenizer.decode(Arrays.copyOfRange(ids, place - 1, place + 1), false);
+    return both.startsWith(before) && both.endsWith(alone)
+        ? both.substring(before.length())
+        : alone;
+  }
+
+  private static String quoted(String text) {
+    String escaped =
+        text.replace("\\", "\\\\").replace("\n", "\\n").replace("\r", "\\r").replace("\t", "\\t");
+    return "'" + MessageText.oneLine(escaped) + "'";
+  }
+}

@@ -1,0 +1,136 @@
+package dev.finetune.trainer.recipe;
+
+import dev.finetune.api.spec.Dataset;
+import dev.finetune.api.spec.FineTuneJobSpec;
+import dev.finetune.trainer.audit.AuditReport;
+import dev.finetune.trainer.audit.AuditSettings;
+import dev.finetune.trainer.audit.SettingNames;
+import dev.finetune.trainer.basemodel.BaseModel;
+import dev.finetune.trainer.data.ExampleReader;
+import dev.finetune.trainer.source.Source;
+import dev.finetune.trainer.source.SourceIdentity;
+import dev.finetune.trainer.source.Sources;
+import dev.finetune.trainer.storage.StorageSettings;
+import java.nio.file.Path;
+import java.util.Map;
+import java.util.SortedMap;
+import java.util.TreeMap;
+import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What a job is made of on the local disk: the model opened but not loaded, the data not read.
+ *
+ * @param base the base model; closed with this
+ * @param data rows to train on and to hold out
+ * @param initialAdapter folder of the adapter to start from, or null
+ * @param identities which bytes each URI of the job stood for, by field
+ * @param sources what brought them, and keeps downloads where they are; closed with this
+ */
+record InputFiles(
+    BaseModel base,
+    AuditReport.Files data,
+    @Nullable Path initialAdapter,
+    SortedMap<String, SourceIdentity> identities,
+    Sources sources)
+    implements AutoCloseable {
+  /** The field of the model. */
+  static final String MODEL = "spec.model.uri";
+
+  private static final String MODEL_ACCESS_KEY = "FINETUNE_MODEL_AWS_ACCESS_KEY_ID";
+  private static final String MODEL_SECRET_KEY = "FINETUNE_MODEL_AWS_SECRET_ACCESS_KEY";
+
+  /**
+   * Brings model, data and adapter to the disk and opens the model.
+   *
+   * @param notices takes what is wrong with the cache
+   * @param expected what an earlier attempt read, by field; what the cache has of it is not asked
+   *     for anywhere
+   */
+  static InputFiles fetch(
+      FineTuneJobSpec spec,
+      StorageSettings settings,
+      Environment environment,
+      Consumer<String> notices,
+      Map<String, SourceIdentity> expected) {
+    Sources sources = new Sources(environment.cache(), environment.variables(), notices);
+    boolean fetched = false;
+    try {
+      InputFiles files =
+          fetch(spec, new Fetcher(environment, settings, sources, expected, new TreeMap<>()));
+      fetched = true;
+      return files;
+    } finally {
+      if (!fetched) {
+        sources.close();
+      }
+    }
+  }
+
+  private static InputFiles fetch(FineTuneJobSpec spec, Fetcher fetcher) {
+    Path model = fetcher.model(spec.model().uri());
+    String initFrom = spec.adapter().initFrom();
+    Path initial = initFrom == null ? null : fetcher.fetch("spec.adapter.initFrom", initFrom);
+    Dataset dataset = spec.dataset();
+    Path train = fetcher.fetch("spec.dataset.train", dataset.train());
+    String evalUri = dataset.eval();
+    Path eval = evalUri == null ? null : fetcher.fetch("spec.dataset.eval", evalUri);
+    return new InputFiles(
+        BaseModel.open(model),
+        new AuditReport.Files(train, eval),
+        initial,
+        fetcher.identities(),
+        fetcher.sources());
+  }
+
+  /** Returns what reads rows as the job says. */
+  ExampleReader reader(FineTuneJobSpec spec) {
+    return new ExampleReader(
+        base.tokenizer(), spec.datasetFormat(), base.config().vocabularySize());
+  }
+
+  /** Returns what rows are held against as the job says. */
+  AuditSettings auditSettings(FineTuneJobSpec spec) {
+    return AuditSettings.of(
+        spec.training().maxLength(),
+        spec.dataset().problems(),
+        SettingNames.OF_JOB,
+        base.tokenizer(),
+        spec.task());
+  }
+
+  /** Fetches by field and remembers which bytes came. */
+  private record Fetcher(
+      Environment environment,
+      StorageSettings settings,
+      Sources sources,
+      Map<String, SourceIdentity> expected,
+      SortedMap<String, SourceIdentity> identities) {
+    Path fetch(String field, String uri) {
+      return fetch(field, uri, settings);
+    }
+
+    /** Fetches the model, with credentials of its own if the process was given some. */
+    Path model(String uri) {
+      String accessKey = environment.variable(MODEL_ACCESS_KEY);
+      String secretKey = environment.variable(MODEL_SECRET_KEY);
+      StorageSettings own =
+          accessKey == null || secretKey == null
+              ? settings
+              : settings.with(new StorageSettings.Credentials(accessKey, secretKey));
+      return fetch(MODEL, uri, own);
+    }
+
+    private Path fetch(String field, String uri, StorageSettings used) {
+      Source source = sources.fetch(field, uri, used, expected.get(field));
+      identities.put(field, source.identity());
+      return source.path();
+    }
+  }
+
+  @Override
+  public void close() {
+    base.close();
+    sources.close();
+  }
+}
