@@ -77,17 +77,17 @@ public record AdapterLayout(List<ParameterSection> sections, long size) {
   }
 
   /** Returns PEFT's name, without the prefix, of the A of a layer. */
-  static String nameOfA(LoraTarget layer) {
+  public static String nameOfA(LoraTarget layer) {
     return layer.shape().name() + (layer.embedding() ? ".lora_embedding_A" : ".lora_A.weight");
   }
 
   /** Returns PEFT's name, without the prefix, of the B of a layer. */
-  static String nameOfB(LoraTarget layer) {
+  public static String nameOfB(LoraTarget layer) {
     return layer.shape().name() + (layer.embedding() ? ".lora_embedding_B" : ".lora_B.weight");
   }
 
   /** Returns PEFT's name, without the prefix, of the magnitude of a layer. */
-  static String nameOfMagnitude(String layer) {
+  public static String nameOfMagnitude(String layer) {
     return layer + ".lora_magnitude_vector";
   }
 

@@ -1,5 +1,6 @@
 package dev.finetune.trainer.recipe;
 
+import dev.finetune.api.spec.Quantization;
 import dev.finetune.trainer.checkpoint.AdapterFiles;
 import dev.finetune.trainer.checkpoint.ModelCard;
 import dev.finetune.trainer.failure.StorageUnreachable;
@@ -8,6 +9,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 
 /** The files that a run delivers. */
 final class AdapterDelivery {
@@ -18,14 +20,16 @@ final class AdapterDelivery {
   /**
    * Writes them to a local folder, which is made, and returns them by name.
    *
+   * @param quantization how the base weights were kept, or null
    * @param modelCard text of the README
    */
-  static Map<String, Path> write(Path folder, Session session, String modelCard) {
+  static Map<String, Path> write(
+      Path folder, Session session, @Nullable Quantization quantization, String modelCard) {
     try {
       Files.createDirectories(folder);
       Map<String, Path> files = new LinkedHashMap<>();
       Path weights = folder.resolve(AdapterFiles.WEIGHTS);
-      AdapterFiles.write(weights, session.adapter());
+      AdapterFiles.write(weights, session.adapter(), quantization);
       files.put(AdapterFiles.WEIGHTS, weights);
       files.put(
           AdapterFiles.CONFIG,

@@ -23,7 +23,8 @@ import picocli.CommandLine.Spec;
       PlanCommand.class,
       DoctorCommand.class,
       GenerateCommand.class,
-      EvaluateCommand.class
+      EvaluateCommand.class,
+      MergeCommand.class
     },
     exitCodeListHeading = "%nExit codes:%n",
     exitCodeList = {

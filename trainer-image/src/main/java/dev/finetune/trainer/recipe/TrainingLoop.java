@@ -251,7 +251,10 @@ final class TrainingLoop {
     RunResult result = new RunResult(total, state.loss(), before, after);
     Map<String, Path> files =
         AdapterDelivery.write(
-            work.resolve("adapter"), session, ModelCard.text(spec, result, equality));
+            work.resolve("adapter"),
+            session,
+            spec.quantization(),
+            ModelCard.text(spec, result, equality));
     queue.await();
     Delivery delivery = run.deliver(files, result);
     String location = run.location(delivery.folder());

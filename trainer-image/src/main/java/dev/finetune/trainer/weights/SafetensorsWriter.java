@@ -5,6 +5,7 @@ import dev.finetune.trainer.failure.StorageUnreachable;
 import dev.finetune.trainer.json.JsonFile;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -33,6 +34,7 @@ import java.util.TreeMap;
 public final class SafetensorsWriter {
   private static final int CHUNK_BYTES = 1 << 16;
   private static final int MEMORY_CHUNK_BYTES = 1 << 20;
+  private static final int STREAMED_PART = CHUNK_BYTES / Float.BYTES;
   private static final Comparator<Pending> ORDER =
       Comparator.comparing(Pending::type).reversed().thenComparing(Pending::name);
 
@@ -78,6 +80,8 @@ public final class SafetensorsWriter {
     }
   }
 
+  private record Streamed(WeightReader weights, String name, long elements) implements Source {}
+
   /** Adds a string to the header, beside {@code format: pt}. */
   public SafetensorsWriter metadata(String key, String value) {
     metadata.put(key, value);
@@ -111,6 +115,21 @@ public final class SafetensorsWriter {
    */
   public SafetensorsWriter add(String name, ElementType type, long[] shape, MemorySegment values) {
     return add(new Pending(name, type, shape.clone(), new Memory(values, type.bytes())));
+  }
+
+  /**
+   * Adds a tensor of a reader, which is read when the file is written, part by part, and must stay
+   * open until then.
+   *
+   * @param type what its values are rounded to: F32, F16 or BF16
+   */
+  public SafetensorsWriter add(String name, ElementType type, WeightReader weights) {
+    if (!type.readableAsFloat()) {
+      throw new IllegalArgumentException("expected F32, F16 or BF16, was " + type);
+    }
+    long[] shape = weights.shape(name);
+    long elements = Extent.elements(name, name, shape);
+    return add(new Pending(name, type, shape, new Streamed(weights, name, elements)));
   }
 
   private SafetensorsWriter add(Pending tensor) {
@@ -188,6 +207,7 @@ public final class SafetensorsWriter {
         case Longs longs -> writeLongs(longs.values.duplicate(), buffer, channel);
         case Bytes bytes -> writeAll(bytes.values.duplicate(), channel);
         case Memory memory -> writeMemory(memory.values, channel);
+        case Streamed streamed -> writeStreamed(streamed, tensor.type, buffer, channel);
       }
     }
   }
@@ -245,6 +265,28 @@ public final class SafetensorsWriter {
     for (long start = 0; start < values.byteSize(); start += MEMORY_CHUNK_BYTES) {
       long bytes = Math.min(MEMORY_CHUNK_BYTES, values.byteSize() - start);
       writeAll(values.asSlice(start, bytes).asByteBuffer(), channel);
+    }
+  }
+
+  private static void writeStreamed(
+      Streamed tensor, ElementType type, ByteBuffer buffer, WritableByteChannel channel)
+      throws IOException {
+    try {
+      tensor.weights.stream(
+          tensor.name,
+          (values, count) -> {
+            try {
+              for (int start = 0; start < count; start += STREAMED_PART) {
+                int end = Math.min(count, start + STREAMED_PART);
+                RoundedFloats.put(tensor.name, type, values, start, end, buffer);
+                drain(buffer, channel);
+              }
+            } catch (IOException e) {
+              throw new UncheckedIOException(e);
+            }
+          });
+    } catch (UncheckedIOException e) {
+      throw e.getCause();
     }
   }
 
