@@ -82,6 +82,7 @@ record ChaosJob(Path file, int steps, int everySteps) {
             train: file:%s
             evalFraction: 0.2
             format: alpaca
+            onProblem: {tooLong: truncate}
           adapter:
             rank: 4
             alpha: 8
