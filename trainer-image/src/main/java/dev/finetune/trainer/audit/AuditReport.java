@@ -3,6 +3,7 @@ package dev.finetune.trainer.audit;
 import com.fasterxml.jackson.annotation.JsonIgnore;
 import dev.finetune.trainer.data.Example;
 import dev.finetune.trainer.data.ExampleReader;
+import dev.finetune.trainer.failure.MessageText;
 import dev.finetune.trainer.failure.UnreadableData;
 import java.nio.file.Path;
 import java.util.List;
@@ -26,6 +27,9 @@ public record AuditReport(
     DataAudit train,
     @Nullable DataAudit eval,
     List<String> failures) {
+  private static final String MORE = "; and %d more problems, which trainer audit tells";
+  private static final int MORE_LENGTH = MORE.length();
+
   /** Keeps an unmodifiable copy of the list. */
   public AuditReport {
     failures = List.copyOf(failures);
@@ -85,11 +89,22 @@ public record AuditReport(
   /**
    * Does nothing if a run may begin with these data.
    *
-   * @throws UnreadableData with all that is wrong and what to set to what
+   * @throws UnreadableData with what is wrong and what to set to what; of more than a message
+   *     carries only how many problems there are
    */
   public void requireUsable() {
-    if (fails()) {
-      throw new UnreadableData(String.join("; ", failures));
+    if (!fails()) {
+      return;
     }
+    String message = failures.getFirst();
+    for (int i = 1; i < failures.size(); i++) {
+      String longer = message + "; " + failures.get(i);
+      int left = failures.size() - i;
+      if (longer.length() + (left == 1 ? 0 : MORE_LENGTH) > MessageText.LONGEST) {
+        throw new UnreadableData(message + MORE.formatted(left));
+      }
+      message = longer;
+    }
+    throw new UnreadableData(message);
   }
 }

@@ -69,6 +69,19 @@ class RowAuditTest {
   }
 
   @Test
+  void saysHowManyProblemsAMessageHasNoRoomFor() {
+    String path = "/data/" + "folder/".repeat(60);
+    List<String> failures =
+        IntStream.range(0, 5).mapToObj(i -> path + i + ".jsonl: problem " + i).toList();
+    RowAudit audit = RowAudit.of(Role.TRAIN, FILE, settings(OnProblem.defaults()));
+    AuditReport report = new AuditReport("text", MOST, audit.result(), null, failures);
+    assertThatThrownBy(report::requireUsable)
+        .hasMessage(
+            String.join("; ", failures.subList(0, 3))
+                + "; and 2 more problems, which trainer audit tells");
+  }
+
+  @Test
   void cutsALongRowOnlyIfToldToAndAddsNoEos() {
     RowAudit audit =
         RowAudit.of(

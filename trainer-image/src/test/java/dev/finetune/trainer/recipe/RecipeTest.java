@@ -129,6 +129,23 @@ class RecipeTest {
         .isEqualTo("trainer: --precision: must be auto, fp32 or bf16, was fp8");
   }
 
+  @Test
+  void evaluatesLongRowsOnlyAsItIsToldTo() throws IOException {
+    jobs.write(jobs.yaml());
+    String data = folder.resolve("data.jsonl").toString();
+    String[] short20 = {"evaluate", "--model", model(), "--data", data, "--format", "tokens"};
+    List<String> arguments = new ArrayList<>(List.of(short20));
+    arguments.addAll(List.of("--precision", "fp32", "--max-length", "20"));
+    Ended failing = command(arguments.toArray(String[]::new));
+    assertThat(failing.status()).isEqualTo(ExitCode.INVALID.code());
+    assertThat(failing.error()).contains("longer than --max-length 20", "set --too-long to");
+    arguments.addAll(List.of("--too-long", "truncate"));
+    JsonNode cut = new ObjectMapper().readTree(command(arguments.toArray(String[]::new)).output());
+    assertThat(cut.path("rows").asInt()).isEqualTo(23);
+    assertThat(cut.path("rowsCut").asInt()).isPositive();
+    assertThat(cut.path("rowsLeftOut").asInt()).isZero();
+  }
+
   private double loss(String... more) throws IOException {
     List<String> arguments =
         new ArrayList<>(
