@@ -7,6 +7,7 @@ import com.fasterxml.jackson.core.util.Separators;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import dev.finetune.api.spec.AdapterInit;
+import dev.finetune.api.spec.Task;
 import dev.finetune.trainer.failure.UnreadableData;
 import dev.finetune.trainer.failure.UnsupportedModel;
 import dev.finetune.trainer.json.JsonFields;
@@ -26,8 +27,10 @@ import org.jspecify.annotations.Nullable;
  * @param baseModel name or place of the base model
  * @param revision revision of the base model, or null
  * @param settings what the adapter is
+ * @param task what it is trained to do
  */
-public record AdapterConfig(String baseModel, @Nullable String revision, AdapterSettings settings) {
+public record AdapterConfig(
+    String baseModel, @Nullable String revision, AdapterSettings settings, Task task) {
   /** The version of PEFT whose format this is. */
   private static final String PEFT_VERSION = "0.18.1";
 
@@ -37,6 +40,13 @@ public record AdapterConfig(String baseModel, @Nullable String revision, Adapter
   private static final Map<AdapterInit, Object> INITS =
       Map.of(
           AdapterInit.DEFAULT, true, AdapterInit.GAUSSIAN, "gaussian", AdapterInit.PISSA, "pissa");
+
+  /** What {@code task_type} says. */
+  private static final Map<Task, String> TASKS =
+      Map.of(
+          Task.CAUSAL_LM, "CAUSAL_LM",
+          Task.SEQUENCE_CLASSIFICATION, "SEQ_CLS",
+          Task.TOKEN_CLASSIFICATION, "TOKEN_CLS");
 
   private static final List<String> UNSUPPORTED =
       List.of(
@@ -49,6 +59,11 @@ public record AdapterConfig(String baseModel, @Nullable String revision, Adapter
           "trainable_token_indices");
 
   private static final JsonMapper MAPPER = JsonMapper.builder().build();
+
+  /** Makes one of language modelling. */
+  public AdapterConfig(String baseModel, @Nullable String revision, AdapterSettings settings) {
+    this(baseModel, revision, settings, Task.CAUSAL_LM);
+  }
 
   /** Returns the text of the file. */
   public String toJson() {
@@ -81,7 +96,7 @@ public record AdapterConfig(String baseModel, @Nullable String revision, Adapter
     fields.put("peft_version", PEFT_VERSION);
     fields.put("qalora_group_size", 16);
     fields.put("revision", revision);
-    fields.put("task_type", "CAUSAL_LM");
+    fields.put("task_type", TASKS.get(task));
     putSettings(fields);
     try {
       return MAPPER.writer(printer()).writeValueAsString(fields);
@@ -144,7 +159,6 @@ public record AdapterConfig(String baseModel, @Nullable String revision, Adapter
       throw new UnsupportedModel(
           file + ": expected an adapter of peft_type LORA, was '" + type + "'");
     }
-    requireText(file, json, "task_type", "CAUSAL_LM");
     requireText(file, json, "bias", "none");
     return new AdapterConfig(
         json.path("base_model_name_or_path").asText(),
@@ -158,7 +172,22 @@ public record AdapterConfig(String baseModel, @Nullable String revision, Adapter
             init(file, json.path("init_lora_weights")),
             modules(file, json),
             new ModulePatterns(
-                numbers(file, json, "rank_pattern"), numbers(file, json, "alpha_pattern"))));
+                numbers(file, json, "rank_pattern"), numbers(file, json, "alpha_pattern"))),
+        task(file, json.path("task_type")));
+  }
+
+  private static Task task(Path file, JsonNode type) {
+    if (type.isMissingNode() || type.isNull()) {
+      return Task.CAUSAL_LM;
+    }
+    for (Map.Entry<Task, String> task : TASKS.entrySet()) {
+      if (task.getValue().equals(type.asText())) {
+        return task.getKey();
+      }
+    }
+    throw new UnsupportedModel(
+        "%s: task_type %s is not supported, use CAUSAL_LM, SEQ_CLS or TOKEN_CLS"
+            .formatted(file, JsonFields.describe(type)));
   }
 
   private static double dropout(Path file, JsonNode value) {

@@ -87,7 +87,8 @@ public record AdapterSettings(
         .others()
         .forEach(
             (name, shape) -> {
-              if (modules.saved().stream().anyMatch(name::endsWith)) {
+              String module = name.equals(ModelModules.SCORE_BIAS) ? ModelModules.SCORE : name;
+              if (modules.saved().stream().anyMatch(module::endsWith)) {
                 whole.put(name, Arrays.stream(shape).boxed().toList());
               }
             });
@@ -96,6 +97,10 @@ public record AdapterSettings(
   }
 
   private void refuseTiedModules(ModelModules model, Set<String> whole) {
+    if (model.classifies() && modules.saved().stream().anyMatch(ModelModules.HEAD::endsWith)) {
+      throw new InvalidConfiguration(
+          "spec.adapter.modulesToSave: a classifier has no lm_head; its head is always trained");
+    }
     if (model.tied()
         && (whole.contains(ModelModules.EMBEDDING)
             || modules.saved().stream().anyMatch(ModelModules.HEAD::endsWith))) {
@@ -108,6 +113,10 @@ public record AdapterSettings(
 
   /** Returns the update of the embedding or of the output layer. */
   private LoraTarget end(String name, ModelModules model) {
+    if (model.classifies() && name.equals(ModelModules.HEAD)) {
+      throw new InvalidConfiguration(
+          "spec.adapter.targetModules: a classifier has no lm_head; its head is always trained");
+    }
     long[] shape = model.others().get(name);
     if (model.tied() || shape == null) {
       throw new InvalidConfiguration(

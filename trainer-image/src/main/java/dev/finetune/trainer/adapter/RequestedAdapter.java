@@ -25,6 +25,9 @@ public record RequestedAdapter(Adapter adapter, ModelModules modules) {
   private static final List<String> ENDS = List.of(ModelModules.EMBEDDING, ModelModules.HEAD);
   private static final String FIELD = "spec.adapter.";
 
+  /** What PEFT puts to modules_to_save for every classifier. */
+  private static final List<String> HEADS = List.of("classifier", ModelModules.SCORE);
+
   /**
    * Returns the settings of the adapter.
    *
@@ -54,7 +57,7 @@ public record RequestedAdapter(Adapter adapter, ModelModules modules) {
             targets(List.of(TargetModules.ALL_LINEAR)),
             excluded(),
             orElse(adapter.layersToTransform(), List.of()),
-            orElse(adapter.modulesToSave(), List.of())),
+            withHead(orElse(adapter.modulesToSave(), List.of()))),
         new ModulePatterns(
             orElse(adapter.rankPattern(), Map.of()), orElse(adapter.alphaPattern(), Map.of())));
   }
@@ -95,12 +98,21 @@ public record RequestedAdapter(Adapter adapter, ModelModules modules) {
     return TargetModules.resolve(FIELD + "excludeModules", entries, modules.linearNames(), ENDS);
   }
 
+  private List<String> withHead(List<String> saved) {
+    List<String> all = new ArrayList<>(saved);
+    if (modules.classifies()) {
+      all.addAll(HEADS);
+    }
+    return List.copyOf(new TreeSet<>(all));
+  }
+
   private AdapterSettings like(AdapterSettings initial) {
     ModuleChoice choice = initial.modules();
     checkSame("rank", adapter.rank(), initial.rank());
     checkSame("alpha", adapter.alpha(), initial.alpha());
     checkSame("layersToTransform", sorted(adapter.layersToTransform()), choice.layers());
-    checkSame("modulesToSave", sorted(adapter.modulesToSave()), choice.saved());
+    List<String> saved = adapter.modulesToSave();
+    checkSame("modulesToSave", saved == null ? null : withHead(saved), choice.saved());
     checkSame("rankPattern", adapter.rankPattern(), new TreeMap<>(initial.patterns().ranks()));
     checkSame("alphaPattern", adapter.alphaPattern(), new TreeMap<>(initial.patterns().alphas()));
     if (adapter.variant() != AdapterVariant.LORA

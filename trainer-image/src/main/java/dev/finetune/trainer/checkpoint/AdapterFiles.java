@@ -37,6 +37,11 @@ public final class AdapterFiles {
 
   private AdapterFiles() {}
 
+  /** Returns the name that a trained tensor has in files. */
+  public static String nameOf(String tensor) {
+    return PREFIX + tensor;
+  }
+
   /**
    * Writes the matrices of an adapter straight from the memory that they lie in, without waiting
    * for the disk.

@@ -2,6 +2,7 @@ package dev.finetune.trainer.data;
 
 import dev.finetune.trainer.random.CounterRandom;
 import java.util.Arrays;
+import org.jspecify.annotations.Nullable;
 
 /**
  * One training example as token ids.
@@ -10,23 +11,59 @@ import java.util.Arrays;
  * @param inputIds token ids
  * @param labels the same ids, or {@link #NOT_SUPERVISED} where a token is not learned; not shifted,
  *     so the label of place 0 is never used
+ * @param target what a head is to predict; then no token is learned; null for language modelling
  */
-public record Example(int index, int[] inputIds, int[] labels) {
+public record Example(int index, int[] inputIds, int[] labels, @Nullable Target target) {
   /** Label of a token that is not learned. */
   public static final int NOT_SUPERVISED = -100;
 
   /** Checks that ids and labels are of one length. */
   public Example {
-    if (inputIds.length != labels.length) {
-      throw new IllegalArgumentException(
-          "expected as many labels as ids, " + inputIds.length + ", found " + labels.length);
+    requireLength(inputIds.length, labels.length);
+    if (target instanceof Target.OfTokens(int[] ofTokens, int[] words)) {
+      requireLength(inputIds.length, ofTokens.length);
+      requireLength(inputIds.length, words.length);
     }
   }
 
-  /** Returns the number of places whose next token is learned. */
+  /** Makes one of language modelling. */
+  public Example(int index, int[] inputIds, int[] labels) {
+    this(index, inputIds, labels, null);
+  }
+
+  /** Makes one for a head. */
+  public Example(int index, int[] inputIds, Target target) {
+    this(index, inputIds, notSupervised(inputIds.length), target);
+  }
+
+  private static int[] notSupervised(int length) {
+    int[] labels = new int[length];
+    Arrays.fill(labels, NOT_SUPERVISED);
+    return labels;
+  }
+
+  private static void requireLength(int ids, int labels) {
+    if (ids != labels) {
+      throw new IllegalArgumentException(
+          "expected as many labels as ids, " + ids + ", found " + labels);
+    }
+  }
+
+  /**
+   * Returns the number of places that something is learned at: places whose next token is learned,
+   * the last token of a text, or the labelled tokens.
+   */
   public int supervisedTokens() {
+    return switch (target) {
+      case null -> count(labels, 1);
+      case Target.OfText _ -> Math.min(1, inputIds.length);
+      case Target.OfTokens(int[] ofTokens, _) -> count(ofTokens, 0);
+    };
+  }
+
+  private static int count(int[] labels, int from) {
     int count = 0;
-    for (int i = 1; i < labels.length; i++) {
+    for (int i = from; i < labels.length; i++) {
       if (labels[i] != NOT_SUPERVISED) {
         count++;
       }
@@ -36,13 +73,18 @@ public record Example(int index, int[] inputIds, int[] labels) {
 
   /** Returns the first tokens of this example, with what is learned of them and no EOS added. */
   public Example truncated(int length) {
-    return inputIds.length <= length
-        ? this
-        : new Example(index, Arrays.copyOf(inputIds, length), Arrays.copyOf(labels, length));
+    if (inputIds.length <= length) {
+      return this;
+    }
+    Target cut =
+        target instanceof Target.OfTokens(int[] ofTokens, int[] words)
+            ? new Target.OfTokens(Arrays.copyOf(ofTokens, length), Arrays.copyOf(words, length))
+            : target;
+    return new Example(index, Arrays.copyOf(inputIds, length), Arrays.copyOf(labels, length), cut);
   }
 
   /**
-   * Returns a number that depends on ids and labels, and on the index not: examples of equal
+   * Returns a number that depends on ids, labels and target, and on the index not: examples of equal
    * content have the same. Two of a million different ones have the same with a chance of 3 in 100
    * million.
    */
@@ -51,6 +93,11 @@ public record Example(int index, int[] inputIds, int[] labels) {
     for (int i = 0; i < inputIds.length; i++) {
       hash = CounterRandom.bits(hash ^ ((long) inputIds[i] << 32 | (labels[i] & 0xffffffffL)), i);
     }
-    return hash;
+    return switch (target) {
+      case null -> hash;
+      case Target.OfText(float[] values) -> CounterRandom.key(hash, Arrays.hashCode(values));
+      case Target.OfTokens(int[] ofTokens, _) ->
+          CounterRandom.key(hash, Arrays.hashCode(ofTokens));
+    };
   }
 }

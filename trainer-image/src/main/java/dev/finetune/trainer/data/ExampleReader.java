@@ -28,6 +28,25 @@ public final class ExampleReader {
     this.rowFormat = rowFormat(new TextEncoder(tokenizer), format, vocabularySize);
   }
 
+  /**
+   * Makes a reader of rows with labels.
+   *
+   * @param labeling how labels become targets
+   * @throws InvalidConfiguration if the format has none
+   */
+  public ExampleReader(Tokenizer tokenizer, DatasetFormat format, Labeling labeling) {
+    this.format = format;
+    this.rowFormat =
+        switch (format) {
+          case LABELED_TEXT -> new LabeledText(tokenizer, labeling);
+          case LABELED_TOKENS -> new LabeledTokens(tokenizer, labeling);
+          case ALPACA, PROMPT_COMPLETION, TEXT, TOKENS, CHAT ->
+              throw new InvalidConfiguration(
+                  "spec.dataset.format: must be labeledText or labeledTokens for a classifier, was "
+                      + name(format));
+        };
+  }
+
   /** Returns how rows are read. */
   public DatasetFormat format() {
     return format;
@@ -119,7 +138,10 @@ public final class ExampleReader {
               encoder.encode(index, row.requireText("prompt"), row.requireText("completion"));
       case TEXT -> (index, row) -> encoder.encode(index, "", row.requireText("text"));
       case TOKENS -> new TokenIds(vocabularySize);
-      case CHAT, LABELED_TEXT, LABELED_TOKENS ->
+      case LABELED_TEXT, LABELED_TOKENS ->
+          throw new InvalidConfiguration(
+              "spec.dataset.format: %s is for tasks of classification".formatted(name(format)));
+      case CHAT ->
           throw new InvalidConfiguration("spec.dataset.format: not supported, was " + format);
     };
   }

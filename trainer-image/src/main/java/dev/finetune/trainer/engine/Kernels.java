@@ -513,19 +513,24 @@ public final class Kernels {
     return update == null ? 0 : update.scaling();
   }
 
-  /** Returns the negative log-likelihood (n) of labels under the logits of h. */
-  public Tensor crossEntropy(
+  /** Negative log-likelihoods of labels (n), and 1 where no token is likelier (n), {@code F32}. */
+  public record Likelihoods(Tensor nll, Tensor likeliest) {}
+
+  /** Returns how likely labels (n) are under the logits of h. */
+  public Likelihoods crossEntropy(
       Scope scope, Tensor h, Tensor w, @Nullable OutputUpdate update, Tensor labels) {
-    return engine.call(
-        scope,
-        "cross_entropy",
-        h,
-        w,
-        tensors(update),
-        scaling(update),
-        labels,
-        logitRows(w),
-        Tiles.probabilityRows(w.size(0)));
+    Tensor[] r =
+        engine.callTuple(
+            scope,
+            "cross_entropy",
+            h,
+            w,
+            tensors(update),
+            scaling(update),
+            labels,
+            logitRows(w),
+            Tiles.probabilityRows(w.size(0)));
+    return new Likelihoods(r[0], r[1]);
   }
 
   /**

@@ -1,11 +1,11 @@
 package dev.finetune.trainer.generate;
 
+import dev.finetune.trainer.data.MicroBatch;
 import dev.finetune.trainer.engine.Kernels;
 import dev.finetune.trainer.lora.LoraAdapter;
 import dev.finetune.trainer.loss.CausalCrossEntropy;
 import dev.finetune.trainer.model.DecoderModel;
 import dev.finetune.trainer.model.KeyValueCache;
-import dev.finetune.trainer.model.MicroBatch;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.IntPredicate;

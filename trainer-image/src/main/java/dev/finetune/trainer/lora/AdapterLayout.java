@@ -49,7 +49,9 @@ public record AdapterLayout(List<ParameterSection> sections, long size) {
             (module, sizes) ->
                 layout.addAligned(
                     nameOfWhole(module),
-                    ParameterSection.Kind.WHOLE,
+                    module.endsWith(ModelModules.BIAS)
+                        ? ParameterSection.Kind.BIAS
+                        : ParameterSection.Kind.WHOLE,
                     sizes.getFirst(),
                     sizes.size() == 1 ? 1 : sizes.getLast()));
     return new AdapterLayout(List.copyOf(layout.sections), align(layout.end));
@@ -93,7 +95,7 @@ public record AdapterLayout(List<ParameterSection> sections, long size) {
 
   /** Returns PEFT's name, without the prefix, of a module that is trained whole. */
   static String nameOfWhole(String module) {
-    return module + ".weight";
+    return module.endsWith(ModelModules.BIAS) ? module : module + ".weight";
   }
 
   /** Returns the number of trained parameters, gaps not included. */

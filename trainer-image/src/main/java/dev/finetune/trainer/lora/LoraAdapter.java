@@ -30,6 +30,8 @@ import org.jspecify.annotations.Nullable;
  * @see <a href="https://arxiv.org/abs/2106.09685">LoRA, section 4.1</a>
  */
 public final class LoraAdapter implements AutoCloseable {
+  private static final double SCORE_DEVIATION = 0.02;
+
   private final Kernels kernels;
   private final AdapterShape shape;
   private final AdapterLayout layout;
@@ -154,6 +156,28 @@ public final class LoraAdapter implements AutoCloseable {
       }
     }
     setParameters(flat);
+  }
+
+  /**
+   * Draws the weight of a classifier's head from a normal distribution of standard deviation 0.02,
+   * as transformers does, and sets its bias to zero; does nothing if there is no head.
+   */
+  public void initializeScore(long seed) {
+    ParameterSection weight = sections.get(AdapterLayout.nameOfWhole(ModelModules.SCORE));
+    if (weight == null) {
+      return;
+    }
+    long key = CounterRandom.key(seed, nameKey(ModelModules.SCORE));
+    float[] values = new float[Math.toIntExact(weight.elements())];
+    for (int i = 0; i < values.length; i++) {
+      values[i] = (float) (SCORE_DEVIATION * CounterRandom.normal(key, i));
+    }
+    set(weight, values);
+    ParameterSection bias = sections.get(ModelModules.SCORE_BIAS);
+    if (bias != null) {
+      set(bias, new float[Math.toIntExact(bias.elements())]);
+    }
+    parametersChanged();
   }
 
   private static long nameKey(String name) {

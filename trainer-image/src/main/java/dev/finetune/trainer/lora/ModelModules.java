@@ -25,6 +25,15 @@ public record ModelModules(
   /** Name of the output layer. */
   public static final String HEAD = "lm_head";
 
+  /** Name of the head of a classifier. */
+  public static final String SCORE = "score";
+
+  /** End of the name of what is trained whole and is no weight. */
+  static final String BIAS = ".bias";
+
+  /** Name of the bias of the head of a classifier. */
+  public static final String SCORE_BIAS = SCORE + BIAS;
+
   /**
    * Sorts the weights of a model.
    *
@@ -50,9 +59,34 @@ public record ModelModules(
     return new ModelModules(List.copyOf(linears), others, layers);
   }
 
+  /**
+   * Returns the modules of a classifier: {@code score} in place of the output layer.
+   *
+   * @param outputs outputs of the head
+   * @param bias whether the head has a bias, as those of words have in transformers
+   */
+  public ModelModules classifier(int outputs, boolean bias) {
+    SequencedMap<String, long[]> changed = new LinkedHashMap<>(others);
+    long[] embedding = changed.get(EMBEDDING);
+    if (embedding == null) {
+      throw new IllegalArgumentException("expected a model with an embedding");
+    }
+    changed.remove(HEAD);
+    changed.put(SCORE, new long[] {outputs, embedding[1]});
+    if (bias) {
+      changed.put(SCORE_BIAS, new long[] {outputs});
+    }
+    return new ModelModules(linears, changed, layers);
+  }
+
+  /** Returns whether these are the modules of a classifier. */
+  public boolean classifies() {
+    return others.containsKey(SCORE);
+  }
+
   /** Returns whether the output layer is the embedding, and has no weight of its own. */
   public boolean tied() {
-    return !others.containsKey(HEAD);
+    return !others.containsKey(HEAD) && !classifies();
   }
 
   /** Returns the names of all layers that can have a low-rank update. */

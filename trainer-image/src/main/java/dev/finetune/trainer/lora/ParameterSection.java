@@ -24,14 +24,16 @@ public record ParameterSection(String name, Kind kind, long start, long rows, lo
     /** B of the low-rank update of an embedding (hidden, rank). */
     EMBEDDING_B,
     /** The weight of a module that is trained whole, a matrix or the vector of a norm. */
-    WHOLE
+    WHOLE,
+    /** The bias of a module that is trained whole, a vector. */
+    BIAS
   }
 
   /** Returns the shape in PEFT's files. */
   public long[] shape() {
     return switch (kind) {
       case A, B, EMBEDDING_A, EMBEDDING_B -> new long[] {rows, columns};
-      case MAGNITUDE -> new long[] {rows};
+      case MAGNITUDE, BIAS -> new long[] {rows};
       case WHOLE -> columns == 1 ? new long[] {rows} : new long[] {rows, columns};
     };
   }

@@ -1,11 +1,13 @@
 package dev.finetune.trainer.loss;
 
 import dev.finetune.trainer.data.Example;
+import dev.finetune.trainer.data.MicroBatch;
 import dev.finetune.trainer.engine.Kernels;
 import dev.finetune.trainer.engine.Scope;
 import dev.finetune.trainer.engine.Tensor;
 import dev.finetune.trainer.lora.LoraModule;
-import dev.finetune.trainer.model.MicroBatch;
+import dev.finetune.trainer.metrics.Measured;
+import dev.finetune.trainer.metrics.TokenScores;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -62,12 +64,20 @@ public record CausalCrossEntropy(
    * @param labels the supervised tokens (n)
    */
   public float[] negativeLogLikelihoods(Tensor hidden, long[] rows, long[] labels) {
+    return likelihoods(hidden, rows, labels).nll();
+  }
+
+  /** Of each label its negative log-likelihood, and 1 if no token is likelier, else 0. */
+  private record Likelihoods(float[] nll, float[] likeliest) {}
+
+  private Likelihoods likelihoods(Tensor hidden, long[] rows, long[] labels) {
     try (Scope scope = new Scope()) {
       Tensor places = kernels.engine().longs(scope, rows);
       Tensor selected = kernels.selectRows(scope, hidden, places);
       Tensor h = kernels.rmsNorm(scope, selected, norm, epsilon).y();
       Tensor targets = kernels.engine().longs(scope, labels);
-      return kernels.crossEntropy(scope, h, head, lowRank(scope, h), targets).toFloats();
+      Kernels.Likelihoods found = kernels.crossEntropy(scope, h, head, lowRank(scope, h), targets);
+      return new Likelihoods(found.nll().toFloats(), found.likeliest().toFloats());
     }
   }
 
@@ -139,6 +149,28 @@ public record CausalCrossEntropy(
       kernels.accumulateGradient(update.gradientA(), lowRank.up(), h);
       kernels.accumulateProduct(loss.hidden(), lowRank.up(), update.a());
     }
+  }
+
+  @Override
+  public Measurement measurement() {
+    TokenScores scores = new TokenScores();
+    return new Measurement() {
+      @Override
+      public float[] add(Tensor hidden, MicroBatch batch) {
+        Likelihoods likelihoods = likelihoods(hidden, batch.rows(), batch.labels());
+        scores.beginBatch();
+        for (int i = 0; i < likelihoods.nll().length; i++) {
+          boolean likeliest = likelihoods.likeliest()[i] == 1;
+          scores.add(batch.rowExamples()[i], likelihoods.nll()[i], likeliest);
+        }
+        return likelihoods.nll();
+      }
+
+      @Override
+      public Measured result() {
+        return scores.measured();
+      }
+    };
   }
 
   /** Returns the logits (n, vocabulary) at some places, in row-major order. */

@@ -1,9 +1,10 @@
 package dev.finetune.trainer.loss;
 
 import dev.finetune.trainer.data.Example;
+import dev.finetune.trainer.data.MicroBatch;
 import dev.finetune.trainer.engine.Scope;
 import dev.finetune.trainer.engine.Tensor;
-import dev.finetune.trainer.model.MicroBatch;
+import dev.finetune.trainer.metrics.Measured;
 
 /**
  * What training makes small: a sum of terms over examples, divided by the number of terms of the
@@ -34,4 +35,16 @@ public interface Objective {
    * @param scale 1 / terms of the whole global batch
    */
   Result withGradient(Scope scope, Tensor hidden, MicroBatch batch, double scale);
+
+  /** Takes micro-batches in, none of whose examples came before, and measures them. */
+  interface Measurement {
+    /** Takes in a micro-batch with at least one term and returns its terms. */
+    float[] add(Tensor hidden, MicroBatch batch);
+
+    /** Returns the metrics of all that was taken in, at least one term. */
+    Measured result();
+  }
+
+  /** Begins to measure held-out examples. */
+  Measurement measurement();
 }

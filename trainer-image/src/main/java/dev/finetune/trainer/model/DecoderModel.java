@@ -1,6 +1,7 @@
 package dev.finetune.trainer.model;
 
 import dev.finetune.trainer.basemodel.ModelConfig;
+import dev.finetune.trainer.data.MicroBatch;
 import dev.finetune.trainer.engine.Kernels;
 import dev.finetune.trainer.engine.Scope;
 import dev.finetune.trainer.engine.Tensor;
@@ -11,6 +12,8 @@ import dev.finetune.trainer.lora.LoraModule;
 import dev.finetune.trainer.lora.ModelModules;
 import dev.finetune.trainer.lora.WholeModule;
 import dev.finetune.trainer.loss.CausalCrossEntropy;
+import dev.finetune.trainer.loss.HeadLoss;
+import dev.finetune.trainer.loss.HeadProblem;
 import dev.finetune.trainer.quant.Nf4Table;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -313,6 +316,28 @@ public final class DecoderModel implements AutoCloseable {
             wholeNorm == null ? null : wholeNorm.gradient(),
             wholeHead == null ? null : wholeHead.gradient(),
             adapter == null ? null : adapter.find(ModelModules.HEAD)));
+  }
+
+  /**
+   * Returns the loss of the head that an adapter trains, to which it adds the gradients of head and
+   * last norm.
+   *
+   * @throws IllegalArgumentException if the adapter has no head, or one of other outputs
+   */
+  public HeadLoss headLoss(LoraAdapter adapter, HeadProblem problem) {
+    WholeModule score = adapter.whole(ModelModules.SCORE);
+    if (score == null || score.master().size(0) != problem.outputs()) {
+      throw new IllegalArgumentException(
+          "expected an adapter with a head of " + problem.outputs() + " outputs");
+    }
+    WholeModule wholeNorm = adapter.whole(norm.name());
+    return new HeadLoss(
+        kernels,
+        norm.with(adapter),
+        config.rmsNormEpsilon(),
+        new HeadLoss.Score(score, adapter.whole(ModelModules.SCORE_BIAS)),
+        problem,
+        wholeNorm == null ? null : wholeNorm.gradient());
   }
 
   /** Returns the linear layers that an adapter may change, in order. */

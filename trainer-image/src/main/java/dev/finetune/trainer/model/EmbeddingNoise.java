@@ -1,5 +1,6 @@
 package dev.finetune.trainer.model;
 
+import dev.finetune.trainer.data.MicroBatch;
 import dev.finetune.trainer.engine.ElementType;
 import dev.finetune.trainer.engine.Kernels;
 import dev.finetune.trainer.engine.Scope;

@@ -29,7 +29,11 @@ public final class Adafactor implements Optimizer {
 
   /** Where the state of a section begins: by rows and by columns, or a vector's. */
   private record Place(
-      ParameterSection section, boolean vector, double factor, long rows, long columns) {}
+      ParameterSection section,
+      boolean vector,
+      ParameterLayout.Rates rates,
+      long rows,
+      long columns) {}
 
   /** Makes one that has seen no gradient. */
   public Adafactor(Kernels kernels, ParameterLayout layout, double weightDecay) {
@@ -40,14 +44,14 @@ public final class Adafactor implements Optimizer {
     Parts byNumber = new Parts("exp_avg_sq");
     List<Place> found = new ArrayList<>();
     for (ParameterSection section : layout.sections()) {
-      double factor = layout.factor(section);
+      ParameterLayout.Rates rates = layout.rates(section);
       if (ParameterLayout.isVector(section)) {
         long start = byNumber.add(section, section.rows());
-        found.add(new Place(section, true, factor, start, 0));
+        found.add(new Place(section, true, rates, start, 0));
       } else {
         long row = byRow.add(section, section.rows());
         long column = byColumn.add(section, section.columns());
-        found.add(new Place(section, false, factor, row, column));
+        found.add(new Place(section, false, rates, row, column));
       }
     }
     this.places = List.copyOf(found);
@@ -87,7 +91,11 @@ public final class Adafactor implements Optimizer {
       Kernels.Flat flat =
           new Kernels.Flat(parameters, gradients, section.start(), section.elements());
       Kernels.AdafactorStep numbers =
-          new Kernels.AdafactorStep(clip, learningRate * place.factor(), weightDecay, beta);
+          new Kernels.AdafactorStep(
+              clip,
+              learningRate * place.rates().learning(),
+              weightDecay * place.rates().decay(),
+              beta);
       if (place.vector()) {
         kernels.adafactor(flat, tensor(vectors), place.rows(), numbers);
       } else {

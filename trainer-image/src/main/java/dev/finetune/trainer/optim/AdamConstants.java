@@ -32,8 +32,15 @@ public record AdamConstants(double beta1, double beta2, double epsilon, double w
             training.weightDecay());
   }
 
-  AdamStep step(double learningRate, int step, double clip) {
-    return new AdamStep(clip, learningRate, weightDecay, beta1, beta2, epsilon, step);
+  AdamStep step(ParameterLayout.Rates rates, double learningRate, int step, double clip) {
+    return new AdamStep(
+        clip,
+        learningRate * rates.learning(),
+        weightDecay * rates.decay(),
+        beta1,
+        beta2,
+        epsilon,
+        step);
   }
 
   private static double orElse(@Nullable Double value, double other) {

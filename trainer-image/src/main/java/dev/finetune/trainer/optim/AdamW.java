@@ -36,7 +36,7 @@ public final class AdamW implements Optimizer {
   public void update(
       Tensor parameters, Tensor gradients, double learningRate, int step, double clip) {
     for (ParameterLayout.Range range : ranges) {
-      AdamStep numbers = constants.step(learningRate * range.factor(), step, clip);
+      AdamStep numbers = constants.step(range.rates(), learningRate, step, clip);
       kernels.adamW(
           new Kernels.Flat(parameters, gradients, range.start(), range.elements()),
           first.tensor(),

@@ -33,20 +33,21 @@ public final class AdamW8bit implements Optimizer {
   private final @Nullable Rounded rounded;
 
   /** A section with moments of 32 bits, and where they begin. */
-  private record Small(ParameterSection section, double factor, long state) {}
+  private record Small(ParameterSection section, ParameterLayout.Rates rates, long state) {}
 
   /** Parameters side by side in blocks of one size, and where their codes and scales begin. */
-  private record Run(long start, long elements, int block, double factor, long codes, long scales) {
+  private record Run(
+      long start, long elements, int block, ParameterLayout.Rates rates, long codes, long scales) {
     /** Whether the blocks of another one continue those of this one. */
     boolean isContinuedBy(Run next) {
       return block == BLOCK
           && next.block == BLOCK
           && next.start == start + elements
-          && next.factor == factor;
+          && next.rates.equals(rates);
     }
 
     Run and(Run next) {
-      return new Run(start, elements + next.elements, block, factor, codes, scales);
+      return new Run(start, elements + next.elements, block, rates, codes, scales);
     }
   }
 
@@ -64,7 +65,7 @@ public final class AdamW8bit implements Optimizer {
     long states = 0;
     for (ParameterSection section : layout.sections()) {
       if (section.elements() < LEAST_ELEMENTS) {
-        small.add(new Small(section, layout.factor(section), states));
+        small.add(new Small(section, layout.rates(section), states));
         states += section.elements();
       } else {
         large.add(section);
@@ -121,14 +122,14 @@ public final class AdamW8bit implements Optimizer {
     long codes = 0;
     long scales = 0;
     for (ParameterSection section : large) {
-      double factor = layout.factor(section);
+      ParameterLayout.Rates rates = layout.rates(section);
       int rest = (int) (section.elements() % BLOCK);
       long whole = section.elements() - rest;
-      add(new Run(section.start(), whole, BLOCK, factor, codes, scales));
+      add(new Run(section.start(), whole, BLOCK, rates, codes, scales));
       codes += whole;
       scales += whole / BLOCK;
       if (rest > 0) {
-        add(new Run(section.start() + whole, rest, rest, factor, codes, scales));
+        add(new Run(section.start() + whole, rest, rest, rates, codes, scales));
         codes += rest;
         scales++;
       }
@@ -151,7 +152,7 @@ public final class AdamW8bit implements Optimizer {
             exact.first().tensor(),
             exact.second().tensor(),
             place.state(),
-            constants.step(learningRate * place.factor(), step, clip));
+            constants.step(place.rates(), learningRate, step, clip));
       }
     }
     if (rounded != null) {
@@ -161,7 +162,7 @@ public final class AdamW8bit implements Optimizer {
             run,
             parameters,
             gradients,
-            constants.step(learningRate * run.factor(), step, clip));
+            constants.step(run.rates(), learningRate, step, clip));
       }
     }
   }

@@ -39,11 +39,12 @@ public final class Sgd implements Optimizer {
       Tensor parameters, Tensor gradients, double learningRate, int step, double clip) {
     for (ParameterLayout.Range range : ranges) {
       Kernels.Flat flat = new Kernels.Flat(parameters, gradients, range.start(), range.elements());
-      double rate = learningRate * range.factor();
+      double rate = learningRate * range.rates().learning();
+      double decay = weightDecay * range.rates().decay();
       if (velocity == null) {
-        kernels.sgd(flat, clip, rate, weightDecay);
+        kernels.sgd(flat, clip, rate, decay);
       } else {
-        kernels.sgdWithMomentum(flat, velocity.tensor(), clip, rate, weightDecay, momentum);
+        kernels.sgdWithMomentum(flat, velocity.tensor(), clip, rate, decay, momentum);
       }
     }
   }

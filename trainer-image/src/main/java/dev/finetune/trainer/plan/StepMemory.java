@@ -3,8 +3,10 @@ package dev.finetune.trainer.plan;
 import dev.finetune.trainer.basemodel.ModelConfig;
 import dev.finetune.trainer.engine.ElementType;
 import dev.finetune.trainer.engine.Tiles;
+import dev.finetune.trainer.lora.ModelModules;
 import java.util.ArrayDeque;
 import java.util.Deque;
+import java.util.List;
 
 /**
  * Mirrors a micro-batch of {@code AdapterTrainer}: {@code DecoderModel}, {@code CausalCrossEntropy}
@@ -129,8 +131,45 @@ final class StepMemory implements AutoCloseable {
     return saved;
   }
 
-  /** Mirrors {@code CausalCrossEntropy.withGradient}. */
   private void withGradient(Ledger.Scope scope, Workload.Batch batch) {
+    List<Long> head = workload.adapter().whole().get(ModelModules.SCORE);
+    if (head == null) {
+      languageGradient(scope, batch);
+    } else {
+      headGradient(scope, batch, head.getFirst());
+    }
+  }
+
+  /** Mirrors {@code HeadLoss.withGradient}. */
+  private void headGradient(Ledger.Scope scope, Workload.Batch batch, long outputs) {
+    long rows = batch.supervised();
+    long selected = rows * config.hiddenSize() * element;
+    long wide = rows * config.hiddenSize() * Float.BYTES;
+    try (Ledger.Scope temporary = ledger.scope()) {
+      places(temporary, rows);
+      head(temporary, rows, outputs);
+      temporary.within(
+          "gradients in F32",
+          rows * outputs * Float.BYTES + wide,
+          outputs * config.hiddenSize() * Float.BYTES);
+      temporary.within("gradients in F32", wide, 2 * wide);
+      scope.within(
+          "gradients",
+          batch.tokens() * config.hiddenSize() * element,
+          workload.type() == ElementType.BF16 ? selected : 0);
+    }
+  }
+
+  /** The hidden states in F32, which are those of the norm in that precision, and the outputs. */
+  private void head(Ledger.Scope scope, long rows, long outputs) {
+    if (workload.type() == ElementType.BF16) {
+      scope.hold("hidden states at labels", rows * config.hiddenSize() * Float.BYTES);
+    }
+    ledger.run("logits", rows * outputs * Float.BYTES);
+  }
+
+  /** Mirrors {@code CausalCrossEntropy.withGradient}. */
+  private void languageGradient(Ledger.Scope scope, Workload.Batch batch) {
     long tokens = batch.tokens();
     long rows = batch.supervised();
     long selected = rows * config.hiddenSize() * element;
@@ -147,6 +186,11 @@ final class StepMemory implements AutoCloseable {
   }
 
   private void selected(Ledger.Scope scope, long rows) {
+    places(scope, rows);
+    scope.hold("labels", rows * Long.BYTES);
+  }
+
+  private void places(Ledger.Scope scope, long rows) {
     long selected = rows * config.hiddenSize() * element;
     long wide =
         workload.type() == ElementType.BF16
@@ -156,14 +200,19 @@ final class StepMemory implements AutoCloseable {
     scope.hold("hidden states at labels", selected);
     scope.within("hidden states at labels", selected, wide);
     scope.hold("hidden states at labels", rows * Float.BYTES);
-    scope.hold("labels", rows * Long.BYTES);
   }
 
   private void negativeLogLikelihoods(Workload.Batch batch) {
     long rows = batch.supervised();
     try (Ledger.Scope scope = ledger.scope()) {
+      List<Long> head = workload.adapter().whole().get(ModelModules.SCORE);
+      if (head != null) {
+        places(scope, rows);
+        head(scope, rows, head.getFirst());
+        return;
+      }
       selected(scope, rows);
-      scope.within("losses", rows * Float.BYTES, logitsChunk(rows));
+      scope.within("losses", 2 * rows * Float.BYTES, logitsChunk(rows));
     }
   }
 

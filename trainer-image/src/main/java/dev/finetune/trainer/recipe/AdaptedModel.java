@@ -35,6 +35,7 @@ record AdaptedModel(
   /**
    * Loads a model and makes an adapter.
    *
+   * @param modules the model's, with a head if there is one
    * @param quantization how linear layers are kept, or null
    * @param seed seed of the adapter's first numbers
    * @param cache of quantized weights, or null
@@ -42,11 +43,12 @@ record AdaptedModel(
   static AdaptedModel fresh(
       Kernels kernels,
       BaseModel base,
+      ModelModules modules,
       @Nullable Quantization quantization,
       AdapterSettings settings,
       long seed,
       @Nullable QuantizedCache cache) {
-    AdaptedModel adapted = load(kernels, base, quantization, settings, cache);
+    AdaptedModel adapted = load(kernels, base, modules, quantization, settings, cache);
     return adapted.afterwards(() -> adapted.initialize(settings, seed));
   }
 
@@ -59,11 +61,12 @@ record AdaptedModel(
   static AdaptedModel stored(
       Kernels kernels,
       BaseModel base,
+      ModelModules modules,
       @Nullable Quantization quantization,
       AdapterSettings settings,
       Path folder,
       @Nullable QuantizedCache cache) {
-    AdaptedModel adapted = load(kernels, base, quantization, settings, cache);
+    AdaptedModel adapted = load(kernels, base, modules, quantization, settings, cache);
     Path file = folder.resolve(AdapterFiles.WEIGHTS);
     return adapted.afterwards(() -> AdapterFiles.restore(file, adapted.adapter()));
   }
@@ -71,10 +74,11 @@ record AdaptedModel(
   private static AdaptedModel load(
       Kernels kernels,
       BaseModel base,
+      ModelModules modules,
       @Nullable Quantization quantization,
       AdapterSettings settings,
       @Nullable QuantizedCache cache) {
-    AdapterShape shape = settings.shape(modules(base));
+    AdapterShape shape = settings.shape(modules);
     PrincipalComponents components =
         settings.init() == AdapterInit.PISSA ? new PrincipalComponents(kernels, shape) : null;
     // PiSSA quantizes other weights than those of the base model.
@@ -111,6 +115,7 @@ record AdaptedModel(
       adapter.initialize(seed);
     }
     model.initialize(adapter);
+    adapter.initializeScore(seed);
   }
 
   private AdaptedModel afterwards(Runnable step) {

@@ -1,6 +1,7 @@
 package dev.finetune.trainer.recipe;
 
 import dev.finetune.api.spec.Quantization;
+import dev.finetune.trainer.adapter.LabelFile;
 import dev.finetune.trainer.checkpoint.AdapterFiles;
 import dev.finetune.trainer.checkpoint.ModelCard;
 import dev.finetune.trainer.failure.StorageUnreachable;
@@ -36,6 +37,11 @@ final class AdapterDelivery {
           Files.writeString(folder.resolve(AdapterFiles.CONFIG), session.adapterConfig()));
       files.put(
           TOKENIZER, Files.writeString(folder.resolve(TOKENIZER), session.tokenizer().json()));
+      Classifier classifier = session.classifier();
+      if (classifier != null) {
+        Path labels = folder.resolve(LabelFile.NAME);
+        files.put(LabelFile.NAME, Files.writeString(labels, classifier.labels().toJson()));
+      }
       files.put(ModelCard.FILE, Files.writeString(folder.resolve(ModelCard.FILE), modelCard));
       return files;
     } catch (IOException e) {

@@ -1,11 +1,13 @@
 package dev.finetune.trainer.recipe;
 
 import dev.finetune.api.spec.AdapterInit;
+import dev.finetune.api.spec.Task;
 import dev.finetune.trainer.adapter.AdapterConfig;
 import dev.finetune.trainer.basemodel.BaseModel;
 import dev.finetune.trainer.checkpoint.AdapterFiles;
 import dev.finetune.trainer.engine.ElementType;
 import dev.finetune.trainer.engine.Engine;
+import dev.finetune.trainer.failure.InvalidConfiguration;
 import dev.finetune.trainer.engine.Kernels;
 import dev.finetune.trainer.engine.Scope;
 import dev.finetune.trainer.engine.Tensor;
@@ -47,6 +49,10 @@ final class AdapterOptions {
     Path place = BaseModelOptions.fetch(sources, "--model", model);
     Path folder = BaseModelOptions.fetch(sources, "--adapter", adapter);
     AdapterConfig config = AdapterConfig.read(folder.resolve(AdapterFiles.CONFIG));
+    if (config.task() != Task.CAUSAL_LM) {
+      throw new InvalidConfiguration(
+          "--adapter: must be one of CAUSAL_LM, was one of " + config.task());
+    }
     return new Opened(place, BaseModel.open(place), folder, config, threads);
   }
 

@@ -10,6 +10,8 @@ import dev.finetune.trainer.engine.Engine;
 import dev.finetune.trainer.engine.Kernels;
 import dev.finetune.trainer.failure.InvalidConfiguration;
 import dev.finetune.trainer.lora.LoraAdapter;
+import dev.finetune.trainer.lora.ModelModules;
+import dev.finetune.trainer.loss.Objective;
 import dev.finetune.trainer.model.DecoderModel;
 import dev.finetune.trainer.model.ModelLoader;
 import dev.finetune.trainer.source.Sources;
@@ -56,14 +58,26 @@ final class BaseModelOptions {
 
   @Mixin private DeviceOption device = new DeviceOption();
 
-  /** A model and perhaps an adapter in memory. */
+  /**
+   * A model and perhaps an adapter in memory.
+   *
+   * @param classifier what the adapter predicts, or null for language modelling
+   */
   record Loaded(
       Engine engine,
       BaseModel base,
       Kernels kernels,
       DecoderModel model,
-      @Nullable LoraAdapter adapter)
+      @Nullable LoraAdapter adapter,
+      @Nullable Classifier classifier)
       implements AutoCloseable {
+    /** Returns the loss of what the adapter was trained to do. */
+    Objective objective() {
+      return classifier == null || adapter == null
+          ? model.loss(adapter)
+          : model.headLoss(adapter, classifier.problem());
+    }
+
     @Override
     public void close() {
       if (adapter != null) {
@@ -79,8 +93,25 @@ final class BaseModelOptions {
    * Brings both to the disk and loads them.
    *
    * @param sources closed after what is loaded
+   * @throws InvalidConfiguration if the adapter is that of a classifier
    */
   Loaded load(Sources sources) {
+    Loaded loaded = loadAny(sources);
+    Classifier classifier = loaded.classifier();
+    if (classifier != null) {
+      loaded.close();
+      throw new InvalidConfiguration(
+          "--adapter: must be one of CAUSAL_LM, was one of " + classifier.labels().task());
+    }
+    return loaded;
+  }
+
+  /**
+   * Brings both to the disk and loads them, whatever the adapter was trained to do.
+   *
+   * @param sources closed after what is loaded
+   */
+  Loaded loadAny(Sources sources) {
     Path folder = fetch(sources, "--model", model);
     BaseModel base = BaseModel.open(folder);
     Compute compute = Compute.of(device.choice(System.getenv()), Engine::findGpu);
@@ -93,13 +124,23 @@ final class BaseModelOptions {
           base,
           kernels,
           ModelLoader.load(kernels, base.config(), base.weights(), null),
+          null,
           null);
     }
     Path adapterFolder = fetch(sources, "--adapter", adapter);
     AdapterConfig config = AdapterConfig.read(adapterFolder.resolve(AdapterFiles.CONFIG));
+    Classifier classifier = Classifier.stored(config.task(), adapterFolder);
+    ModelModules modules = AdaptedModel.modules(base);
     AdaptedModel adapted =
-        AdaptedModel.stored(kernels, base, null, config.settings(), adapterFolder, null);
-    return new Loaded(engine, base, kernels, adapted.model(), adapted.adapter());
+        AdaptedModel.stored(
+            kernels,
+            base,
+            classifier == null ? modules : classifier.modules(modules),
+            null,
+            config.settings(),
+            adapterFolder,
+            null);
+    return new Loaded(engine, base, kernels, adapted.model(), adapted.adapter(), classifier);
   }
 
   private Precision parsedPrecision() {

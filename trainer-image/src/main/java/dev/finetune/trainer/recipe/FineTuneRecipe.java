@@ -169,6 +169,7 @@ final class FineTuneRecipe {
       Overrides overrides = options.overrides();
       RunRecord frozen =
           run.freeze(overrides.proposed(inputs.record(job.spec(), precision, planner.choose())));
+      inputs.requireLabels(frozen);
       RunRecord record = overrides.applied(frozen, job.spec().training().maxLength());
       MemoryPlan plan = planner.plan(record.tokenBudget(), record.recompute());
       console.say("%s", PlanTable.summary(plan, limit));

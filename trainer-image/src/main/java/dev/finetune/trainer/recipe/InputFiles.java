@@ -7,6 +7,7 @@ import dev.finetune.trainer.audit.AuditSettings;
 import dev.finetune.trainer.audit.SettingNames;
 import dev.finetune.trainer.basemodel.BaseModel;
 import dev.finetune.trainer.data.ExampleReader;
+import dev.finetune.trainer.data.Labeling;
 import dev.finetune.trainer.source.Source;
 import dev.finetune.trainer.source.SourceIdentity;
 import dev.finetune.trainer.source.Sources;
@@ -85,8 +86,18 @@ record InputFiles(
 
   /** Returns what reads rows as the job says. */
   ExampleReader reader(FineTuneJobSpec spec) {
-    return new ExampleReader(
-        base.tokenizer(), spec.datasetFormat(), base.config().vocabularySize());
+    return reader(spec, Classifier.labeling(spec));
+  }
+
+  /**
+   * Returns what reads rows as the job says.
+   *
+   * @param labeling how labels become targets, or null for language modelling
+   */
+  ExampleReader reader(FineTuneJobSpec spec, @Nullable Labeling labeling) {
+    return labeling == null
+        ? new ExampleReader(base.tokenizer(), spec.datasetFormat(), base.config().vocabularySize())
+        : new ExampleReader(base.tokenizer(), spec.datasetFormat(), labeling);
   }
 
   /** Returns what rows are held against as the job says. */

@@ -8,8 +8,10 @@ import dev.finetune.trainer.audit.AuditText;
 import dev.finetune.trainer.basemodel.BaseModel;
 import dev.finetune.trainer.data.EvalSplit;
 import dev.finetune.trainer.data.Example;
+import dev.finetune.trainer.data.Labeling;
 import dev.finetune.trainer.engine.Engine;
 import dev.finetune.trainer.failure.UnreadableData;
+import dev.finetune.trainer.lora.ModelModules;
 import dev.finetune.trainer.model.QuantizedCache;
 import dev.finetune.trainer.plan.MemoryPlan;
 import dev.finetune.trainer.progress.Console;
@@ -29,9 +31,15 @@ import org.jspecify.annotations.Nullable;
  * @param files the base model, opened but not loaded, and the files; closed with this
  * @param examples examples to train on
  * @param heldOut examples to measure the held-out loss on, perhaps none
+ * @param classifier what the run predicts, or null if it is one of language modelling
  * @param audit what was found in the data
  */
-record Inputs(InputFiles files, List<Example> examples, List<Example> heldOut, AuditReport audit)
+record Inputs(
+    InputFiles files,
+    List<Example> examples,
+    List<Example> heldOut,
+    @Nullable Classifier classifier,
+    AuditReport audit)
     implements AutoCloseable {
   /** Bytes of a base model below which quantizing takes no time worth a file. */
   private static final long LEAST_QUANTIZED = 64 << 20;
@@ -68,23 +76,63 @@ record Inputs(InputFiles files, List<Example> examples, List<Example> heldOut, A
   private static Inputs read(FineTuneJobSpec spec, InputFiles files, Console console) {
     List<Example> train = new ArrayList<>();
     List<Example> eval = new ArrayList<>();
+    Labeling labeling = Classifier.labeling(spec);
     AuditReport audit =
         AuditReport.of(
-            files.reader(spec), files.auditSettings(spec), files.data(), train::add, eval::add);
+            files.reader(spec, labeling),
+            files.auditSettings(spec),
+            files.data(),
+            train::add,
+            eval::add);
     AuditText.findings(audit).forEach(line -> console.say("%s", line));
     audit.requireUsable();
+    Labeling.Closed rows =
+        labeling == null
+            ? new Labeling.Closed(List.copyOf(train), List.copyOf(eval))
+            : labeling.close(train, eval);
+    EvalSplit split = split(spec, files, rows, console);
+    Classifier classifier = labeling == null ? null : Classifier.of(spec, labeling, split.train());
+    Classifier.requireMetric(spec, classifier);
+    return new Inputs(files, split.train(), split.eval(), classifier, audit);
+  }
+
+  private static EvalSplit split(
+      FineTuneJobSpec spec, InputFiles files, Labeling.Closed rows, Console console) {
     Double fraction = spec.dataset().evalFraction();
     if (fraction == null || fraction == 0) {
-      return new Inputs(files, List.copyOf(train), List.copyOf(eval), audit);
+      return new EvalSplit(rows.train(), rows.heldOut());
     }
-    EvalSplit split = EvalSplit.of(train, fraction, spec.training().seed());
+    EvalSplit split = EvalSplit.of(rows.train(), fraction, spec.training().seed());
     if (split.eval().isEmpty()) {
       throw new UnreadableData(
           "spec.dataset.evalFraction: needs two rows that differ, found only one in %s"
               .formatted(files.data().train()));
     }
     console.say("Held-out data: %d of these rows", split.eval().size());
-    return new Inputs(files, split.train(), split.eval(), audit);
+    return split;
+  }
+
+  /** Returns the modules of the base model, with a head if there is one. */
+  ModelModules modules() {
+    ModelModules modules = AdaptedModel.modules(base());
+    return classifier == null ? modules : classifier.modules(modules);
+  }
+
+  /**
+   * Checks that the labels are those that an earlier attempt has found.
+   *
+   * @throws UnreadableData if they are others
+   */
+  void requireLabels(RunRecord record) {
+    if (!record.labels().equals(labels())) {
+      throw new UnreadableData(
+          "spec.dataset.train: the run began with the labels %s, but now they are %s"
+              .formatted(record.labels(), labels()));
+    }
+  }
+
+  private List<String> labels() {
+    return classifier == null ? List.of() : classifier.labels().labels();
   }
 
   /** Returns the base model, opened but not loaded; it stays this object's. */
@@ -116,7 +164,8 @@ record Inputs(InputFiles files, List<Example> examples, List<Example> heldOut, A
         plan.tokenBudget(),
         plan.recompute(),
         Versions.all(),
-        0);
+        0,
+        labels());
   }
 
   /**

@@ -24,6 +24,7 @@ import picocli.CommandLine.Spec;
       DoctorCommand.class,
       GenerateCommand.class,
       EvaluateCommand.class,
+      ClassifyCommand.class,
       MergeCommand.class
     },
     exitCodeListHeading = "%nExit codes:%n",

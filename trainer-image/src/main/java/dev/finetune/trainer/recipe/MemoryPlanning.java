@@ -2,11 +2,9 @@ package dev.finetune.trainer.recipe;
 
 import dev.finetune.api.spec.FineTuneJobSpec;
 import dev.finetune.api.spec.OptimizerOptions;
-import dev.finetune.trainer.adapter.AdapterConfig;
 import dev.finetune.trainer.adapter.RequestedAdapter;
 import dev.finetune.trainer.basemodel.DecoderTensors;
 import dev.finetune.trainer.basemodel.ModelConfig;
-import dev.finetune.trainer.checkpoint.AdapterFiles;
 import dev.finetune.trainer.data.Example;
 import dev.finetune.trainer.lora.AdapterShape;
 import dev.finetune.trainer.lora.ModelModules;
@@ -31,7 +29,9 @@ final class MemoryPlanning {
 
   /** Returns the planner of a job whose model and data were read. */
   static Planner of(FineTuneJobSpec spec, Inputs inputs, String precision, MemoryLimit limit) {
-    Workload workload = workload(spec, inputs.base().config(), inputs.initialAdapter(), precision);
+    Workload workload =
+        workload(
+            spec, inputs.base().config(), inputs.classifier(), inputs.initialAdapter(), precision);
     return new Planner(workload, new Examples(spec, inputs.examples(), inputs.heldOut()), limit);
   }
 
@@ -40,16 +40,22 @@ final class MemoryPlanning {
     int length = Math.min(spec.training().maxLength(), config.maxPositions());
     int global = Math.multiplyExact(length, spec.training().globalBatchSize());
     return new Planner(
-        workload(spec, config, null, precision), new Planner.Uniform(length, global), limit);
+        workload(spec, config, Classifier.assumed(spec), null, precision),
+        new Planner.Uniform(length, global),
+        limit);
   }
 
   private static Workload workload(
-      FineTuneJobSpec spec, ModelConfig config, @Nullable Path initial, String precision) {
-    ModelModules modules = ModelModules.of(DecoderTensors.shapes(config), config.layers());
+      FineTuneJobSpec spec,
+      ModelConfig config,
+      @Nullable Classifier classifier,
+      @Nullable Path initial,
+      String precision) {
+    ModelModules base = ModelModules.of(DecoderTensors.shapes(config), config.layers());
+    ModelModules modules = classifier == null ? base : classifier.modules(base);
     AdapterShape shape =
         new RequestedAdapter(spec.adapter(), modules)
-            .settings(
-                initial == null ? null : AdapterConfig.read(initial.resolve(AdapterFiles.CONFIG)))
+            .settings(initial == null ? null : InitialAdapter.config(initial, classifier))
             .shape(modules);
     OptimizerOptions options = spec.training().optimizerOptions();
     return new Workload(

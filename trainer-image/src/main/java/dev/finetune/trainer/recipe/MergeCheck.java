@@ -81,6 +81,7 @@ final class MergeCheck {
         AdaptedModel.stored(
             kernels,
             opened.base(),
+            AdaptedModel.modules(opened.base()),
             quantization,
             opened.config().settings(),
             opened.adapter(),

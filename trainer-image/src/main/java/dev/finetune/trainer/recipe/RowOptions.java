@@ -58,8 +58,13 @@ final class RowOptions {
 
   /** Returns how rows are read. */
   DatasetFormat format() {
+    return format(DatasetFormat.ALPACA);
+  }
+
+  /** Returns how rows are read, if that was said, else the other. */
+  DatasetFormat format(DatasetFormat other) {
     return format == null
-        ? DatasetFormat.ALPACA
+        ? other
         : parsed("--format", format, DatasetFormat.values(), ExampleReader::name);
   }
 

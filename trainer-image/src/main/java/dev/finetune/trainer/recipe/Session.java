@@ -7,7 +7,6 @@ import dev.finetune.api.spec.Training;
 import dev.finetune.trainer.adapter.AdapterConfig;
 import dev.finetune.trainer.adapter.AdapterSettings;
 import dev.finetune.trainer.adapter.RequestedAdapter;
-import dev.finetune.trainer.checkpoint.AdapterFiles;
 import dev.finetune.trainer.data.Example;
 import dev.finetune.trainer.engine.ElementType;
 import dev.finetune.trainer.engine.Engine;
@@ -15,6 +14,7 @@ import dev.finetune.trainer.engine.Kernels;
 import dev.finetune.trainer.engine.Processor;
 import dev.finetune.trainer.engine.ProductRate;
 import dev.finetune.trainer.lora.LoraAdapter;
+import dev.finetune.trainer.loss.Objective;
 import dev.finetune.trainer.model.DecoderModel;
 import dev.finetune.trainer.model.QuantizedCache;
 import dev.finetune.trainer.optim.LearningRate;
@@ -29,6 +29,7 @@ import java.nio.file.Path;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Everything in memory that an attempt trains with.
@@ -38,6 +39,7 @@ import java.util.List;
  * @param computation what decides the bits of the numbers besides the job and its inputs
  * @param tokenizer the base model's; stays the inputs'
  * @param adapterConfig content of {@code adapter_config.json}
+ * @param classifier what is predicted, or null for language modelling
  */
 record Session(
     Engine engine,
@@ -51,7 +53,8 @@ record Session(
     List<Example> examples,
     List<Example> heldOut,
     Tokenizer tokenizer,
-    String adapterConfig)
+    String adapterConfig,
+    @Nullable Classifier classifier)
     implements AutoCloseable {
   /** Loads the model and makes the adapter, as the run's record says. */
   static Session open(
@@ -98,16 +101,22 @@ record Session(
     long start = System.nanoTime();
     Path initial = inputs.initialAdapter();
     AdapterSettings settings =
-        new RequestedAdapter(spec.adapter(), AdaptedModel.modules(inputs.base()))
-            .settings(
-                initial == null ? null : AdapterConfig.read(initial.resolve(AdapterFiles.CONFIG)));
+        new RequestedAdapter(spec.adapter(), inputs.modules())
+            .settings(initial == null ? null : InitialAdapter.config(initial, inputs.classifier()));
     Quantization quantization = spec.quantization();
     QuantizedCache cache = inputs.quantizedCache(quantization, record, console);
     AdaptedModel adapted =
         initial == null
             ? AdaptedModel.fresh(
-                kernels, inputs.base(), quantization, settings, spec.training().seed(), cache)
-            : AdaptedModel.stored(kernels, inputs.base(), quantization, settings, initial, cache);
+                kernels,
+                inputs.base(),
+                inputs.modules(),
+                quantization,
+                settings,
+                spec.training().seed(),
+                cache)
+            : AdaptedModel.stored(
+                kernels, inputs.base(), inputs.modules(), quantization, settings, initial, cache);
     opening.add(adapted::close);
     DecoderModel model = adapted.model();
     LoraAdapter adapter = adapted.adapter();
@@ -127,6 +136,7 @@ record Session(
             kernels,
             model,
             adapter,
+            objective(spec, adapted, inputs.classifier()),
             spec.training(),
             new AdapterTrainer.Settings(
                 spec.adapter().dropout(),
@@ -146,7 +156,16 @@ record Session(
         inputs.examples(),
         inputs.heldOut(),
         inputs.base().tokenizer(),
-        new AdapterConfig(spec.model().uri(), spec.model().revision(), settings).toJson());
+        new AdapterConfig(spec.model().uri(), spec.model().revision(), settings, spec.task())
+            .toJson(),
+        inputs.classifier());
+  }
+
+  private static Objective objective(
+      FineTuneJobSpec spec, AdaptedModel adapted, @Nullable Classifier classifier) {
+    return classifier == null
+        ? adapted.model().loss(adapted.adapter(), spec.training().labelSmoothing())
+        : adapted.model().headLoss(adapted.adapter(), classifier.problem());
   }
 
   /** Returns the most bytes of tensors so far. */

@@ -2,6 +2,7 @@ package dev.finetune.trainer.run;
 
 import dev.finetune.trainer.source.SourceIdentity;
 import java.util.Collections;
+import java.util.List;
 import java.util.Map;
 import java.util.SortedMap;
 import java.util.TreeMap;
@@ -19,6 +20,7 @@ import java.util.TreeMap;
  * @param recompute whether blocks are computed again on the way back instead of remembered
  * @param versions versions of what computes, by name
  * @param createdByAttempt attempt that wrote it
+ * @param labels what a classifier tells apart, in the order of its outputs; empty for other runs
  */
 public record RunRecord(
     String specHash,
@@ -28,11 +30,36 @@ public record RunRecord(
     int tokenBudget,
     boolean recompute,
     SortedMap<String, String> versions,
-    int createdByAttempt) {
-  /** Copies the maps. */
+    int createdByAttempt,
+    List<String> labels) {
+  /** Copies the collections. */
+  @SuppressWarnings("NullAway") // What comes from JSON may lack any field.
   public RunRecord {
     sources = copy(sources);
     versions = copy(versions);
+    labels = labels == null ? List.of() : List.copyOf(labels);
+  }
+
+  /** Makes one of a run without labels. */
+  public RunRecord(
+      String specHash,
+      SortedMap<String, SourceIdentity> sources,
+      String precision,
+      int threads,
+      int tokenBudget,
+      boolean recompute,
+      SortedMap<String, String> versions,
+      int createdByAttempt) {
+    this(
+        specHash,
+        sources,
+        precision,
+        threads,
+        tokenBudget,
+        recompute,
+        versions,
+        createdByAttempt,
+        List.of());
   }
 
   /** Returns this record with other threads and another token budget. */
@@ -45,13 +72,14 @@ public record RunRecord(
         otherTokenBudget,
         recompute,
         versions,
-        createdByAttempt);
+        createdByAttempt,
+        labels);
   }
 
   /** Returns this record as written by an attempt. */
   RunRecord by(int attempt) {
     return new RunRecord(
-        specHash, sources, precision, threads, tokenBudget, recompute, versions, attempt);
+        specHash, sources, precision, threads, tokenBudget, recompute, versions, attempt, labels);
   }
 
   @SuppressWarnings("NullAway") // What comes from JSON may lack any field.

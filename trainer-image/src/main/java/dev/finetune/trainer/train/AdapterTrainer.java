@@ -2,6 +2,7 @@ package dev.finetune.trainer.train;
 
 import dev.finetune.api.spec.Training;
 import dev.finetune.trainer.data.Example;
+import dev.finetune.trainer.data.MicroBatch;
 import dev.finetune.trainer.engine.Kernels;
 import dev.finetune.trainer.engine.Scope;
 import dev.finetune.trainer.failure.Diverged;
@@ -11,7 +12,6 @@ import dev.finetune.trainer.lora.LoraAdapter;
 import dev.finetune.trainer.loss.Objective;
 import dev.finetune.trainer.model.DecoderModel;
 import dev.finetune.trainer.model.EmbeddingNoise;
-import dev.finetune.trainer.model.MicroBatch;
 import dev.finetune.trainer.model.Tape;
 import dev.finetune.trainer.optim.GradientClip;
 import dev.finetune.trainer.optim.LearningRate;

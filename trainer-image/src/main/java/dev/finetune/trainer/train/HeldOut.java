@@ -1,16 +1,15 @@
 package dev.finetune.trainer.train;
 
-import dev.finetune.api.spec.Metric;
 import dev.finetune.trainer.data.Example;
+import dev.finetune.trainer.data.MicroBatch;
 import dev.finetune.trainer.engine.Kernels;
 import dev.finetune.trainer.failure.Diverged;
 import dev.finetune.trainer.lora.LoraAdapter;
 import dev.finetune.trainer.loss.Objective;
+import dev.finetune.trainer.metrics.Measured;
 import dev.finetune.trainer.model.DecoderModel;
-import dev.finetune.trainer.model.MicroBatch;
 import dev.finetune.trainer.model.Tape;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
@@ -34,6 +33,7 @@ public record HeldOut(
    */
   public Optional<Evaluated> measure(
       List<Example> examples, int tokenBudget, BooleanSupplier stop) {
+    Objective.Measurement measurement = objective.measurement();
     double sum = 0;
     long terms = 0;
     for (List<Example> part : MicroBatches.cut(examples, tokenBudget)) {
@@ -46,14 +46,15 @@ public record HeldOut(
         continue;
       }
       try (DecoderModel.Forward forward = model.forward(batch, adapter, null, Tape.discarding())) {
-        sum += sum(termExamples, objective.terms(forward.hidden(), batch));
+        sum += sum(termExamples, measurement.add(forward.hidden(), batch));
       }
       terms += termExamples.length;
     }
     if (terms == 0) {
       throw new IllegalArgumentException("expected at least one term of the objective");
     }
-    return Optional.of(new Evaluated(sum / terms, Map.of(Metric.LOSS, sum / terms)));
+    Measured measured = measurement.result();
+    return Optional.of(new Evaluated(sum / terms, measured.values(), measured));
   }
 
   private static double sum(int[] termExamples, float[] values) {

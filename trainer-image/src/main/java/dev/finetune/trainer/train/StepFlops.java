@@ -4,7 +4,9 @@ import dev.finetune.trainer.basemodel.ModelConfig;
 import dev.finetune.trainer.data.Example;
 import dev.finetune.trainer.lora.LinearShape;
 import dev.finetune.trainer.lora.LoraAdapter;
+import dev.finetune.trainer.lora.ModelModules;
 import dev.finetune.trainer.lora.ParameterSection;
+import dev.finetune.trainer.lora.WholeModule;
 import dev.finetune.trainer.model.DecoderModel;
 import java.util.List;
 
@@ -30,9 +32,15 @@ import java.util.List;
  * @param config shape of the decoder
  * @param frozen elements of all frozen linear layers but the head
  * @param low elements of A and B of all updates
+ * @param outputs outputs of the head: the vocabulary, or those of a classifier
  * @see <a href="https://arxiv.org/abs/2204.02311">PaLM, appendix B, model FLOPs utilization</a>
  */
-public record StepFlops(ModelConfig config, long frozen, long low) {
+public record StepFlops(ModelConfig config, long frozen, long low, long outputs) {
+  /** Makes what steps of language modelling cost. */
+  public StepFlops(ModelConfig config, long frozen, long low) {
+    this(config, frozen, low, config.vocabularySize());
+  }
+
   /** Operations by kind of product. */
   public record Parts(double linear, double low, double head, double attention) {
     /** Returns all of them. */
@@ -53,7 +61,10 @@ public record StepFlops(ModelConfig config, long frozen, long low) {
           section.kind() == ParameterSection.Kind.A || section.kind() == ParameterSection.Kind.B;
       low += lowRank ? section.elements() : 0;
     }
-    return new StepFlops(model.config(), frozen, low);
+    WholeModule score = adapter.whole(ModelModules.SCORE);
+    return score == null
+        ? new StepFlops(model.config(), frozen, low)
+        : new StepFlops(model.config(), frozen, low, score.master().size(0));
   }
 
   /** Returns the operations of a step on these examples. */
@@ -71,7 +82,7 @@ public record StepFlops(ModelConfig config, long frozen, long low) {
     return new Parts(
         4 * tokens * frozen,
         6 * tokens * low,
-        4 * supervised * hidden * config.vocabularySize(),
+        4 * supervised * hidden * outputs,
         12 * pairs * config.layers() * config.queryWidth());
   }
 }

@@ -93,7 +93,7 @@ class AdapterConfigTest {
         "{\"peft_type\": \"LORA\", \"layers_pattern\": [\"h\"]}",
         "{\"peft_type\": \"LORA\", \"trainable_token_indices\": [1]}",
         "{\"peft_type\": \"LORA\", \"bias\": \"lora_only\"}",
-        "{\"peft_type\": \"LORA\", \"task_type\": \"SEQ_CLS\"}",
+        "{\"peft_type\": \"LORA\", \"task_type\": \"SEQ_2_SEQ_LM\"}",
         "{\"peft_type\": \"LORA\", \"r\": 1, \"lora_alpha\": 1, \"init_lora_weights\": \"olora\"}",
         "{\"peft_type\": \"IA3\"}"
       })

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assumptions.assumeThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.finetune.trainer.data.Example;
+import dev.finetune.trainer.data.MicroBatch;
 import dev.finetune.trainer.engine.ElementType;
 import dev.finetune.trainer.engine.Kernels;
 import dev.finetune.trainer.goldens.GoldenTensors;
@@ -13,7 +14,6 @@ import dev.finetune.trainer.goldens.Goldens;
 import dev.finetune.trainer.goldens.TestEngine;
 import dev.finetune.trainer.loss.CausalCrossEntropy;
 import dev.finetune.trainer.model.DecoderModel;
-import dev.finetune.trainer.model.MicroBatch;
 import dev.finetune.trainer.model.ModelLoader;
 import dev.finetune.trainer.model.Tape;
 import java.nio.file.Files;

@@ -3,6 +3,7 @@ package dev.finetune.trainer.generate;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.finetune.trainer.basemodel.ModelConfig;
+import dev.finetune.trainer.data.MicroBatch;
 import dev.finetune.trainer.engine.ElementType;
 import dev.finetune.trainer.engine.Kernels;
 import dev.finetune.trainer.goldens.RandomModel;
@@ -10,7 +11,6 @@ import dev.finetune.trainer.goldens.TestEngine;
 import dev.finetune.trainer.lora.LoraAdapter;
 import dev.finetune.trainer.loss.CausalCrossEntropy;
 import dev.finetune.trainer.model.DecoderModel;
-import dev.finetune.trainer.model.MicroBatch;
 import dev.finetune.trainer.model.Tape;
 import java.util.Arrays;
 import org.junit.jupiter.api.Test;

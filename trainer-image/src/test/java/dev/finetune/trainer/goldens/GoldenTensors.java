@@ -59,6 +59,11 @@ public final class GoldenTensors {
     return bytes;
   }
 
+  /** Returns whether a tensor is one of 64-bit integers. */
+  public boolean isLongs(String name) {
+    return header.path(name).path("dtype").asText().equals("I64");
+  }
+
   /** Returns the values of a tensor of 64-bit integers. */
   public long[] longs(String name) {
     ByteBuffer bytes = typed(name, "I64");

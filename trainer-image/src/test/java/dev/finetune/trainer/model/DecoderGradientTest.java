@@ -8,6 +8,7 @@ import dev.finetune.api.spec.QuantizationType;
 import dev.finetune.trainer.basemodel.ModelConfig;
 import dev.finetune.trainer.basemodel.RopeScaling;
 import dev.finetune.trainer.data.Example;
+import dev.finetune.trainer.data.MicroBatch;
 import dev.finetune.trainer.engine.ElementType;
 import dev.finetune.trainer.engine.Kernels;
 import dev.finetune.trainer.engine.Scope;

@@ -3,6 +3,7 @@ package dev.finetune.trainer.model;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.finetune.trainer.data.Example;
+import dev.finetune.trainer.data.MicroBatch;
 import dev.finetune.trainer.engine.ElementType;
 import dev.finetune.trainer.engine.Kernels;
 import dev.finetune.trainer.goldens.GoldenModel;

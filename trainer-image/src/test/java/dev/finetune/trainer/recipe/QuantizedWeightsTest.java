@@ -53,6 +53,7 @@ class QuantizedWeightsTest {
             AdaptedModel.fresh(
                 TestEngine.kernels(ElementType.F32),
                 base,
+                AdaptedModel.modules(base),
                 quantization,
                 new RequestedAdapter(spec.adapter(), AdaptedModel.modules(base)).settings(null),
                 1,

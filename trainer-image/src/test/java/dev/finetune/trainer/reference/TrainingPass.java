@@ -1,6 +1,7 @@
 package dev.finetune.trainer.reference;
 
 import dev.finetune.trainer.data.Example;
+import dev.finetune.trainer.data.MicroBatch;
 import dev.finetune.trainer.engine.Kernels;
 import dev.finetune.trainer.engine.Scope;
 import dev.finetune.trainer.lora.DropoutMasks;
@@ -9,7 +10,6 @@ import dev.finetune.trainer.loss.CausalCrossEntropy;
 import dev.finetune.trainer.loss.Objective;
 import dev.finetune.trainer.model.DecoderModel;
 import dev.finetune.trainer.model.EmbeddingNoise;
-import dev.finetune.trainer.model.MicroBatch;
 import dev.finetune.trainer.model.Tape;
 import java.util.ArrayList;
 import java.util.List;
