@@ -84,9 +84,9 @@ public record Example(int index, int[] inputIds, int[] labels, @Nullable Target 
   }
 
   /**
-   * Returns a number that depends on ids, labels and target, and on the index not: examples of equal
-   * content have the same. Two of a million different ones have the same with a chance of 3 in 100
-   * million.
+   * Returns a number that depends on ids, labels and target, and on the index not: examples of
+   * equal content have the same. Two of a million different ones have the same with a chance of 3
+   * in 100 million.
    */
   public long contentHash() {
     long hash = CounterRandom.key(inputIds.length);
@@ -96,8 +96,7 @@ public record Example(int index, int[] inputIds, int[] labels, @Nullable Target 
     return switch (target) {
       case null -> hash;
       case Target.OfText(float[] values) -> CounterRandom.key(hash, Arrays.hashCode(values));
-      case Target.OfTokens(int[] ofTokens, _) ->
-          CounterRandom.key(hash, Arrays.hashCode(ofTokens));
+      case Target.OfTokens(int[] ofTokens, _) -> CounterRandom.key(hash, Arrays.hashCode(ofTokens));
     };
   }
 }

@@ -104,8 +104,7 @@ public final class LabelNames {
       open = false;
       names.removeIf(name -> !kept[before.indexOf(name)]);
       boolean numbers = names.stream().allMatch(name -> name.matches("-?\\d{1,9}"));
-      names.sort(
-          numbers ? Comparator.comparing(Integer::valueOf) : Comparator.naturalOrder());
+      names.sort(numbers ? Comparator.comparing(Integer::valueOf) : Comparator.naturalOrder());
       indexes.clear();
       for (int i = 0; i < names.size(); i++) {
         indexes.put(names.get(i), i);

@@ -464,9 +464,14 @@ public final class Kernels {
     return engine.call(scope, "copy", x);
   }
 
-  /** Returns the rows of x and then those of y. */
-  public Tensor concatenate(Scope scope, Tensor x, Tensor y) {
-    return engine.call(scope, "concatenate", x, y);
+  /**
+   * Copies x into rows from {@code start} and returns all rows up to its last, sharing the memory.
+   *
+   * @param rows (n, heads, size), with room for x
+   * @param x (T, heads, size), of the same type
+   */
+  public Tensor append(Scope scope, Tensor rows, long start, Tensor x) {
+    return engine.call(scope, "append", rows, start, x);
   }
 
   /**

@@ -1,8 +1,8 @@
 package dev.finetune.trainer.merge;
 
+import dev.finetune.trainer.data.MicroBatch;
 import dev.finetune.trainer.lora.LoraAdapter;
 import dev.finetune.trainer.model.DecoderModel;
-import dev.finetune.trainer.model.MicroBatch;
 import dev.finetune.trainer.model.Tape;
 import dev.finetune.trainer.tokenizer.Tokenizer;
 import java.util.ArrayList;

@@ -145,7 +145,7 @@ final class DecoderBlock implements AutoCloseable {
     if (cache == null) {
       return kernels.attention(scope, q, k, v, pass.batch().offsets());
     }
-    KeyValueCache.Attendable all = cache.append(queryKeyValue.layer(), k, v);
+    KeyValueCache.Attendable all = cache.append(scope, queryKeyValue.layer(), k, v);
     if (all.keys().size(0) == q.size(0)) {
       return kernels.attention(scope, q, k, v, pass.batch().offsets());
     }

@@ -43,7 +43,8 @@ final class ClassifyCommand implements Callable<Integer> {
   @Option(
       names = "--text",
       paramLabel = "TEXT",
-      description = "A text; of TokenClassification its words, separated by spaces. May be repeated.")
+      description =
+          "A text; of TokenClassification its words, separated by spaces. May be repeated.")
   private List<String> texts = List.of();
 
   @Option(

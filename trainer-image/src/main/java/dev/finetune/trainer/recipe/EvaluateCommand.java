@@ -85,11 +85,7 @@ final class EvaluateCommand implements Callable<Integer> {
             AuditReport.of(
                 reader(loaded, classifier),
                 AuditSettings.of(
-                    maxLength,
-                    policy,
-                    SettingNames.OF_OPTIONS,
-                    loaded.base().tokenizer(),
-                    found),
+                    maxLength, policy, SettingNames.OF_OPTIONS, loaded.base().tokenizer(), found),
                 new AuditReport.Files(file, null),
                 examples::add,
                 _ -> {});
@@ -116,8 +112,7 @@ final class EvaluateCommand implements Callable<Integer> {
   private ExampleReader reader(BaseModelOptions.Loaded loaded, @Nullable Classifier classifier) {
     Tokenizer tokenizer = loaded.base().tokenizer();
     if (classifier == null) {
-      return new ExampleReader(
-          tokenizer, rows.format(), loaded.base().config().vocabularySize());
+      return new ExampleReader(tokenizer, rows.format(), loaded.base().config().vocabularySize());
     }
     DatasetFormat usual =
         classifier.labels().task() == Task.TOKEN_CLASSIFICATION
@@ -128,8 +123,7 @@ final class EvaluateCommand implements Callable<Integer> {
           case "first" -> LabeledSubwords.FIRST;
           case "all" -> LabeledSubwords.ALL;
           default ->
-              throw new InvalidConfiguration(
-                  "--subwords: must be first or all, was " + subwords);
+              throw new InvalidConfiguration("--subwords: must be first or all, was " + subwords);
         };
     DatasetFormat format = rows.format(usual);
     if (format != usual) {

@@ -3,9 +3,15 @@ package dev.finetune.trainer.recipe;
 import dev.finetune.api.run.ExitCode;
 import dev.finetune.trainer.data.AlpacaPrompt;
 import dev.finetune.trainer.failure.InvalidConfiguration;
-import dev.finetune.trainer.generate.GreedyGenerator;
+import dev.finetune.trainer.generate.Generator;
+import dev.finetune.trainer.generate.Sampling;
+import dev.finetune.trainer.generate.StopTokens;
+import dev.finetune.trainer.generate.StreamedText;
 import dev.finetune.trainer.source.Sources;
 import dev.finetune.trainer.tokenizer.Tokenizer;
+import java.io.PrintWriter;
+import java.util.Locale;
+import java.util.Set;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -17,11 +23,17 @@ import picocli.CommandLine.Spec;
 @Command(
     name = "generate",
     mixinStandardHelpOptions = true,
-    description = "Goes on from a prompt with the likeliest token each time.")
+    description =
+        "Goes on from a prompt and prints the text as it comes, then on the error output how fast"
+            + " it was. An adapter is merged into the weights in memory.")
 final class GenerateCommand implements Callable<Integer> {
+  private static final double NANOS = 1e9;
+
   @Spec private CommandSpec spec = CommandSpec.create();
 
   @Mixin private BaseModelOptions models = new BaseModelOptions();
+
+  @Mixin private SamplingOptions sampling = new SamplingOptions();
 
   @Option(
       names = "--prompt",
@@ -44,9 +56,10 @@ final class GenerateCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
-    if (maxTokens < 1) {
-      throw new InvalidConfiguration("--max-tokens: must be at least 1, was " + maxTokens);
+    if (maxTokens < 1 || maxTokens > 1 << 20) {
+      throw new InvalidConfiguration("--max-tokens: must be 1 to 1048576, was " + maxTokens);
     }
+    Sampling choice = sampling.sampling();
     String text =
         switch (format) {
           case "text" -> prompt;
@@ -54,19 +67,55 @@ final class GenerateCommand implements Callable<Integer> {
           default ->
               throw new InvalidConfiguration("--format: must be text or alpaca, was " + format);
         };
-    try (Sources sources = BaseModelOptions.sources(spec.commandLine().getErr()::println);
-        BaseModelOptions.Loaded loaded = models.load(sources)) {
+    PrintWriter errors = spec.commandLine().getErr();
+    try (Sources sources = BaseModelOptions.sources(errors::println);
+        BaseModelOptions.Loaded loaded = models.loadMerged(sources)) {
       Tokenizer tokenizer = loaded.base().tokenizer();
-      int[] ids = promptIds(tokenizer, text);
-      GreedyGenerator generator =
-          new GreedyGenerator(loaded.kernels(), loaded.model(), loaded.adapter());
-      int[] answer = generator.generate(ids, maxTokens, id -> id == tokenizer.eosId());
-      spec.commandLine().getOut().println(tokenizer.decode(answer, true));
+      Generator.Generated generated =
+          generate(
+              loaded, promptIds(loaded, text), StopTokens.of(loaded.place(), tokenizer), choice);
+      errors.println(speed(generated));
     }
     return ExitCode.DONE.code();
   }
 
-  private static int[] promptIds(Tokenizer tokenizer, String text) {
+  private Generator.Generated generate(
+      BaseModelOptions.Loaded loaded, int[] ids, Set<Integer> stops, Sampling choice) {
+    PrintWriter out = spec.commandLine().getOut();
+    StreamedText text =
+        new StreamedText(
+            loaded.base().tokenizer(),
+            piece -> {
+              out.print(piece);
+              out.flush();
+            });
+    Generator.Generated generated =
+        new Generator(loaded.kernels(), loaded.model(), loaded.adapter())
+            .generate(ids, maxTokens, stops::contains, choice, text);
+    text.end();
+    out.println();
+    return generated;
+  }
+
+  /** The last token costs no pass. */
+  static String speed(Generator.Generated generated) {
+    int passes = generated.stopped() ? generated.tokens().length : generated.tokens().length - 1;
+    String rate =
+        passes == 0
+            ? ""
+            : String.format(
+                Locale.ROOT, ", %.1f tokens/s", passes * NANOS / generated.tokenNanos());
+    return String.format(
+        Locale.ROOT,
+        "%d tokens%s after %.2f s for the prompt%s",
+        generated.tokens().length,
+        rate,
+        generated.promptNanos() / NANOS,
+        generated.stopped() ? "" : "; ended by the limit");
+  }
+
+  private static int[] promptIds(BaseModelOptions.Loaded loaded, String text) {
+    Tokenizer tokenizer = loaded.base().tokenizer();
     int[] ids = tokenizer.encode(text);
     int bos = tokenizer.addsBos() ? 1 : 0;
     int[] withBos = new int[bos + ids.length];
@@ -76,6 +125,12 @@ final class GenerateCommand implements Callable<Integer> {
     System.arraycopy(ids, 0, withBos, bos, ids.length);
     if (withBos.length == 0) {
       throw new InvalidConfiguration("--prompt: must have at least one token");
+    }
+    int most = loaded.base().config().maxPositions();
+    if (withBos.length > most) {
+      throw new InvalidConfiguration(
+          "--prompt: must have at most %d tokens for this model, had %d"
+              .formatted(most, withBos.length));
     }
     return withBos;
   }

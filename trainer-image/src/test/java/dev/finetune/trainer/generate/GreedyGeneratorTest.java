@@ -13,6 +13,7 @@ import dev.finetune.trainer.loss.CausalCrossEntropy;
 import dev.finetune.trainer.model.DecoderModel;
 import dev.finetune.trainer.model.Tape;
 import java.util.Arrays;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 
 class GreedyGeneratorTest {
@@ -35,6 +36,30 @@ class GreedyGeneratorTest {
     }
   }
 
+  /** Longer than what the cache begins with, so that it grows twice. */
+  @Test
+  void goesOnAsTheCacheGrows() {
+    try (DecoderModel model = RandomModel.load(kernels, config, null, 11)) {
+      int[] generated =
+          new GreedyGenerator(kernels, model, null).generate(new int[] {3, 1}, 150, id -> false);
+      int[] text = new int[151];
+      text[0] = 3;
+      text[1] = 1;
+      System.arraycopy(generated, 0, text, 2, 149);
+      assertThat(generated[149]).isEqualTo(likeliestAfter(model, null, text));
+    }
+  }
+
+  @Test
+  void endsWhereTheModelHasNoMorePositions() {
+    try (DecoderModel model = RandomModel.load(kernels, config, null, 11)) {
+      Generator generator = new Generator(kernels, model, null);
+      int[] prompt = new int[config.maxPositions() - 3];
+      assertThat(generator.generate(prompt, 50, id -> false, Sampling.GREEDY, _ -> {}).tokens())
+          .hasSize(4);
+    }
+  }
+
   @Test
   void endsAtAStopTokenAndFreesItsMemory() {
     long before = TestEngine.engine().liveTensors();
@@ -51,7 +76,7 @@ class GreedyGeneratorTest {
     assertThat(TestEngine.engine().liveTensors()).isEqualTo(before);
   }
 
-  private int likeliestAfter(DecoderModel model, LoraAdapter adapter, int[] text) {
+  private int likeliestAfter(DecoderModel model, @Nullable LoraAdapter adapter, int[] text) {
     CausalCrossEntropy output =
         new CausalCrossEntropy(kernels, model.norm(), config.rmsNormEpsilon(), model.head());
     try (DecoderModel.Forward forward =

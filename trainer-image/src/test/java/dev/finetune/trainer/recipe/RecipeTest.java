@@ -116,7 +116,8 @@ class RecipeTest {
             "5",
             "--precision",
             "fp32");
-    assertThat(ended.error()).isEmpty();
+    assertThat(ended.error())
+        .matches("5 tokens, [0-9.]+ tokens/s after [0-9.]+ s for the prompt; ended by the limit");
     assertThat(ended.status()).isZero();
     assertThat(ended.output()).isNotEmpty();
   }
