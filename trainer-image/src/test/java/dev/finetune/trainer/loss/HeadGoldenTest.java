@@ -57,8 +57,7 @@ class HeadGoldenTest {
     JsonNode golden = Goldens.json(folder + "case.json");
     Kernels kernels = TestEngine.kernels(ElementType.F32);
     long before = TestEngine.engine().liveTensors();
-    AdapterConfig config =
-        AdapterConfig.read(Goldens.path(folder + "init/adapter_config.json"));
+    AdapterConfig config = AdapterConfig.read(Goldens.path(folder + "init/adapter_config.json"));
     boolean words = golden.path("kind").asText().equals("token");
     assertThat(config.task())
         .isEqualTo(words ? Task.TOKEN_CLASSIFICATION : Task.SEQUENCE_CLASSIFICATION);
@@ -127,8 +126,7 @@ class HeadGoldenTest {
         MicroBatch batch = MicroBatch.of(part);
         try (Scope scope = new Scope();
             DecoderModel.Forward forward = model.forward(batch, adapter, null, Tape.keeping())) {
-          Objective.Result result =
-              loss.withGradient(scope, forward.hidden(), batch, 1.0 / terms);
+          Objective.Result result = loss.withGradient(scope, forward.hidden(), batch, 1.0 / terms);
           for (float value : result.terms()) {
             sum += value;
           }
@@ -153,8 +151,7 @@ class HeadGoldenTest {
   }
 
   private static void compareGradients(LoraAdapter adapter, String folder, int step) {
-    if (!Goldens.path(folder + "grads.safetensors").toFile().exists()
-        || (step != 0 && step != 2)) {
+    if (!Goldens.path(folder + "grads.safetensors").toFile().exists() || (step != 0 && step != 2)) {
       return;
     }
     GoldenTensors gradients = Goldens.tensors(folder + "grads.safetensors");
@@ -199,7 +196,8 @@ class HeadGoldenTest {
     int width = mask.length / examples.size();
     for (int e = 0; e < examples.size(); e++) {
       int length = examples.get(e).inputIds().length;
-      long[] rows = words ? IntStream.range(0, length).asLongStream().toArray() : new long[] {length - 1};
+      long[] rows =
+          words ? IntStream.range(0, length).asLongStream().toArray() : new long[] {length - 1};
       double[][] actual;
       MicroBatch batch = MicroBatch.of(List.of(examples.get(e)));
       try (DecoderModel.Forward forward = model.forward(batch, adapter, null, Tape.discarding())) {
@@ -221,8 +219,7 @@ class HeadGoldenTest {
     String kind = golden.path("kind").asText();
     List<Example> examples = new ArrayList<>();
     for (int i = 0; i < rows.size(); i++) {
-      examples.add(
-          new Example(i, rows.get(i).inputIds(), target(kind, batches, prefix, rows, i)));
+      examples.add(new Example(i, rows.get(i).inputIds(), target(kind, batches, prefix, rows, i)));
     }
     return examples;
   }

@@ -44,8 +44,7 @@ class MetricsTest {
     assertThat(measured.values().get(Metric.LOSS)).isCloseTo(0.5, within(1e-12));
     assertThat(measured.values().get(Metric.ACCURACY)).isCloseTo(0.725, within(1e-12));
     assertThat(measured.values().get(Metric.MICRO_F1)).isCloseTo(0.725, within(1e-12));
-    assertThat(measured.values().get(Metric.MACRO_F1))
-        .isCloseTo(0.5604679802955665, within(1e-12));
+    assertThat(measured.values().get(Metric.MACRO_F1)).isCloseTo(0.5604679802955665, within(1e-12));
     assertThat(measured.calibrationError()).isCloseTo(0.3222, within(1e-12));
     assertThat(measured.classes().classes())
         .containsExactly(
@@ -112,7 +111,8 @@ class MetricsTest {
     assertThat(spans("B-PER B-PER")).containsExactly("PER 0-0", "PER 1-1");
     assertThat(spans("I-PER I-LOC O I-LOC")).containsExactly("PER 0-0", "LOC 1-1", "LOC 3-3");
     assertThat(spans("B-PER I-LOC")).containsExactly("PER 0-0", "LOC 1-1");
-    assertThat(spans("B-X I-X E-X I-X S-X S-X")).containsExactly("X 0-2", "X 3-3", "X 4-4", "X 5-5");
+    assertThat(spans("B-X I-X E-X I-X S-X S-X"))
+        .containsExactly("X 0-2", "X 3-3", "X 4-4", "X 5-5");
     assertThat(spans("O O")).isEmpty();
   }
 
@@ -199,8 +199,7 @@ class MetricsTest {
         .forEach(
             (metric, interval) -> {
               assertThat(interval.low()).isLessThanOrEqualTo(interval.high());
-              assertThat(interval.low()).isLessThanOrEqualTo(
-                  measured.values().get(metric) + 1e-9);
+              assertThat(interval.low()).isLessThanOrEqualTo(measured.values().get(metric) + 1e-9);
             });
     assertThat(scores.measured()).as("the same again").isEqualTo(measured);
   }
@@ -211,7 +210,10 @@ class MetricsTest {
       @ForAll long seed) {
     double[] a = x.stream().mapToDouble(v -> v).toArray();
     double[] b = IntStream.range(0, a.length).mapToDouble(i -> a[i] + noise(seed, i)).toArray();
-    int[] times = IntStream.range(0, a.length).map(i -> (int) (3 * CounterRandom.uniform(~seed, i))).toArray();
+    int[] times =
+        IntStream.range(0, a.length)
+            .map(i -> (int) (3 * CounterRandom.uniform(~seed, i)))
+            .toArray();
     List<double[]> pairs = new ArrayList<>();
     for (int i = 0; i < a.length; i++) {
       for (int t = 0; t < times[i]; t++) {
