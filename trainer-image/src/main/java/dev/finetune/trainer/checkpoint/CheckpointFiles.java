@@ -7,10 +7,12 @@ import dev.finetune.trainer.lora.LoraAdapter;
 import dev.finetune.trainer.optim.StateSource;
 import dev.finetune.trainer.optim.StateTensor;
 import dev.finetune.trainer.train.AdapterTrainer;
+import dev.finetune.trainer.train.ExampleLosses;
 import dev.finetune.trainer.weights.ElementType;
 import dev.finetune.trainer.weights.SafetensorsReader;
 import dev.finetune.trainer.weights.SafetensorsWriter;
 import java.io.IOException;
+import java.nio.FloatBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -19,11 +21,12 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * The files of a checkpoint: the adapter as PEFT would load it, the optimizer's state, and the
- * state of the run. Reading them back gives the same bits.
+ * The files of a checkpoint: the adapter as PEFT would load it, the optimizer's state, the losses
+ * of the examples so far, and the state of the run. Reading them back gives the same bits.
  */
 public final class CheckpointFiles {
   private static final String OPTIMIZER = "optimizer.safetensors";
+  private static final String LOSSES = "losses.safetensors";
   private static final String STATE = "state.json";
   private static final int LARGEST_STATE = 1 << 16;
 
@@ -43,17 +46,19 @@ public final class CheckpointFiles {
       LoraAdapter adapter,
       String adapterConfig,
       AdapterTrainer trainer,
+      ExampleLosses losses,
       TrainingState state) {
     try {
       Files.createDirectories(folder);
       Map<String, Path> files = new LinkedHashMap<>();
       for (String name :
-          new String[] {AdapterFiles.WEIGHTS, AdapterFiles.CONFIG, OPTIMIZER, STATE}) {
+          new String[] {AdapterFiles.WEIGHTS, AdapterFiles.CONFIG, OPTIMIZER, LOSSES, STATE}) {
         files.put(name, folder.resolve(name));
       }
       AdapterFiles.write(folder.resolve(AdapterFiles.WEIGHTS), adapter);
       Files.writeString(folder.resolve(AdapterFiles.CONFIG), adapterConfig);
       writeOptimizer(folder.resolve(OPTIMIZER), trainer.optimizerState());
+      writeLosses(folder.resolve(LOSSES), losses);
       Files.write(folder.resolve(STATE), RunJson.write(state));
       return files;
     } catch (IOException e) {
@@ -74,17 +79,36 @@ public final class CheckpointFiles {
     writer.overwrite(file);
   }
 
+  private static void writeLosses(Path file, ExampleLosses losses) {
+    SafetensorsWriter writer = new SafetensorsWriter();
+    losses
+        .columns()
+        .forEach(
+            (name, values) ->
+                writer.add(name, new long[] {values.length}, FloatBuffer.wrap(values)));
+    writer.overwrite(file);
+  }
+
   /**
-   * Restores adapter and optimizer from a folder whose files were verified.
+   * Restores adapter, optimizer and losses from a folder whose files were verified.
    *
-   * @throws UnreadableData if they are of another adapter
+   * @throws UnreadableData if they are of another adapter or of other examples
    */
-  public static TrainingState restore(Path folder, LoraAdapter adapter, AdapterTrainer trainer) {
+  public static TrainingState restore(
+      Path folder, LoraAdapter adapter, AdapterTrainer trainer, ExampleLosses losses) {
     AdapterFiles.restore(folder.resolve(AdapterFiles.WEIGHTS), adapter);
     TrainingState state = state(folder.resolve(STATE));
     Path optimizer = folder.resolve(OPTIMIZER);
     try (SafetensorsReader reader = SafetensorsReader.open(optimizer)) {
-      trainer.restore(new OptimizerFile(optimizer, reader), state.plateau());
+      trainer.restore(new StateFile(optimizer, reader), state.plateau());
+    }
+    // A trainer of an older version kept none; what it saw stays unknown.
+    Path file = folder.resolve(LOSSES);
+    if (Files.exists(file)) {
+      try (SafetensorsReader reader = SafetensorsReader.open(file)) {
+        StateSource stored = new StateFile(file, reader);
+        losses.restore((name, examples) -> stored.floats(name, new long[] {examples}));
+      }
     }
     return state;
   }
@@ -100,8 +124,8 @@ public final class CheckpointFiles {
     }
   }
 
-  /** The optimizer's state in a file; the shape is checked before anything is allocated. */
-  private record OptimizerFile(Path file, SafetensorsReader reader) implements StateSource {
+  /** Numbers of the state in a file; the shape is checked before anything is allocated. */
+  private record StateFile(Path file, SafetensorsReader reader) implements StateSource {
     @Override
     public float[] floats(String name, long[] shape) {
       check(name, shape, ElementType.F32);

@@ -122,7 +122,12 @@ final class CheckpointSaver {
     long copy = System.nanoTime();
     Map<String, Path> files =
         CheckpointFiles.write(
-            folder, session.adapter(), session.adapterConfig(), session.trainer(), state);
+            folder,
+            session.adapter(),
+            session.adapterConfig(),
+            session.trainer(),
+            session.losses(),
+            state);
     double work = outlets.reporter().work();
     double waited = secondsSince(start);
     took(state.step());

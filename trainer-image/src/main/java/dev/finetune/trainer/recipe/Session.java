@@ -23,6 +23,7 @@ import dev.finetune.trainer.run.Computation;
 import dev.finetune.trainer.run.RunRecord;
 import dev.finetune.trainer.tokenizer.Tokenizer;
 import dev.finetune.trainer.train.AdapterTrainer;
+import dev.finetune.trainer.train.ExampleLosses;
 import dev.finetune.trainer.train.StepFlops;
 import dev.finetune.trainer.train.StepPlan;
 import java.nio.file.Path;
@@ -37,6 +38,7 @@ import org.jspecify.annotations.Nullable;
  * @param stepFlops what a step costs
  * @param productRate floating-point operations a second in large matrix products
  * @param computation what decides the bits of the numbers besides the job and its inputs
+ * @param losses what each of the examples to train on came to so far
  * @param tokenizer the base model's; stays the inputs'
  * @param adapterConfig content of {@code adapter_config.json}
  * @param classifier what is predicted, or null for language modelling
@@ -52,6 +54,7 @@ record Session(
     Computation computation,
     List<Example> examples,
     List<Example> heldOut,
+    ExampleLosses losses,
     Tokenizer tokenizer,
     String adapterConfig,
     @Nullable Classifier classifier)
@@ -155,6 +158,7 @@ record Session(
         computation,
         inputs.examples(),
         inputs.heldOut(),
+        new ExampleLosses(inputs.examples().size()),
         inputs.base().tokenizer(),
         new AdapterConfig(spec.model().uri(), spec.model().revision(), settings, spec.task())
             .toJson(),

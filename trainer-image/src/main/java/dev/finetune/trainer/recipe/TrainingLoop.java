@@ -104,7 +104,9 @@ final class TrainingLoop {
     Optional<Checkpoint> checkpoint = run.resume(work.resolve("resume"));
     checkpoint.ifPresent(
         found -> {
-          state = CheckpointFiles.restore(found.folder(), session.adapter(), session.trainer());
+          state =
+              CheckpointFiles.restore(
+                  found.folder(), session.adapter(), session.trainer(), session.losses());
           outlets.console().say("Resumed from the checkpoint of step %d", state.step());
         });
     AttemptRecord record =
@@ -156,12 +158,13 @@ final class TrainingLoop {
   /** Does one step; returns null if it was given up because of a request to stop. */
   private @Nullable Metrics step(int step) {
     long start = System.nanoTime();
-    List<Example> examples =
-        session.plan().examplesOf(step - 1).stream().map(session.examples()::get).toList();
+    List<Integer> places = session.plan().examplesOf(step - 1);
+    List<Example> examples = places.stream().map(session.examples()::get).toList();
     Optional<StepResult> result = session.trainer().step(step, examples, this::interrupted);
     if (result.isEmpty()) {
       return null;
     }
+    session.losses().add(places, result.get());
     Metrics metrics = Metrics.of(result.get(), secondsSince(start));
     state = state.stepped(metrics);
     saver.completed(step);

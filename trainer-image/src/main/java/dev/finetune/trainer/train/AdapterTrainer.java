@@ -20,6 +20,7 @@ import dev.finetune.trainer.optim.ParameterLayout;
 import dev.finetune.trainer.optim.Plateau;
 import dev.finetune.trainer.optim.StateSource;
 import dev.finetune.trainer.optim.StateTensor;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.TreeSet;
@@ -121,11 +122,14 @@ public final class AdapterTrainer implements AutoCloseable {
             : new EmbeddingNoise(training.seed(), step - 1, training.neftuneNoiseAlpha());
     adapter.clearGradients();
     double sum = 0;
+    List<ExampleLoss> losses = new ArrayList<>(examples.size());
     for (List<Example> part : MicroBatches.cut(examples, settings.tokenBudget())) {
       if (stop.getAsBoolean()) {
         return Optional.empty();
       }
-      sum += accumulate(step, MicroBatch.of(part), dropout, noise, 1.0 / terms);
+      float[] values = accumulate(step, MicroBatch.of(part), dropout, noise, 1.0 / terms);
+      sum += sum(values, 0, values.length);
+      addLosses(losses, part, values);
     }
     double norm = kernels.norm(adapter.gradients());
     if (!Double.isFinite(norm)) {
@@ -136,10 +140,28 @@ public final class AdapterTrainer implements AutoCloseable {
     optimizer.update(adapter.parameters(), adapter.gradients(), rate, step, clip);
     adapter.parametersChanged();
     int tokens = examples.stream().mapToInt(example -> example.inputIds().length).sum();
-    return Optional.of(new StepResult(step, sum / terms, rate, norm, tokens, terms));
+    return Optional.of(new StepResult(step, sum / terms, rate, norm, tokens, terms, losses));
   }
 
-  private double accumulate(
+  /** Adds what each example came to; the terms of one follow those of the one before. */
+  private void addLosses(List<ExampleLoss> losses, List<Example> part, float[] values) {
+    int start = 0;
+    for (Example example : part) {
+      int terms = objective.terms(example);
+      losses.add(new ExampleLoss(sum(values, start, start + terms), terms));
+      start += terms;
+    }
+  }
+
+  private static double sum(float[] values, int start, int end) {
+    double sum = 0;
+    for (int i = start; i < end; i++) {
+      sum += values[i];
+    }
+    return sum;
+  }
+
+  private float[] accumulate(
       int step,
       MicroBatch batch,
       @Nullable DropoutMasks dropout,
@@ -147,14 +169,14 @@ public final class AdapterTrainer implements AutoCloseable {
       double scale) {
     int[] termExamples = objective.termExamples(batch);
     if (termExamples.length == 0) {
-      return 0;
+      return new float[0];
     }
     try (Scope scope = new Scope();
         DecoderModel.Forward forward = model.forward(batch, adapter, dropout, noise, tape())) {
       Objective.Result result = objective.withGradient(scope, forward.hidden(), batch, scale);
-      double sum = sum(step, termExamples, result.terms());
+      checkFinite(step, termExamples, result.terms());
       model.backward(forward, result.gradient());
-      return sum;
+      return result.terms();
     }
   }
 
@@ -162,11 +184,9 @@ public final class AdapterTrainer implements AutoCloseable {
     return settings.recompute() ? Tape.recomputing() : Tape.keeping();
   }
 
-  private static double sum(int step, int[] termExamples, float[] values) {
-    double sum = 0;
+  private static void checkFinite(int step, int[] termExamples, float[] values) {
     TreeSet<Integer> culprits = new TreeSet<>();
     for (int i = 0; i < values.length; i++) {
-      sum += values[i];
       if (!Float.isFinite(values[i])) {
         culprits.add(termExamples[i]);
       }
@@ -176,7 +196,6 @@ public final class AdapterTrainer implements AutoCloseable {
           "step %d: the loss of example %s is not finite"
               .formatted(step, String.join(", ", culprits.stream().map(String::valueOf).toList())));
     }
-    return sum;
   }
 
   /** Returns the name of the first tensor whose gradient is not finite. */
