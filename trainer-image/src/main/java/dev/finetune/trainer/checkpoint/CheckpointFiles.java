@@ -15,10 +15,12 @@ import java.io.IOException;
 import java.nio.FloatBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The files of a checkpoint: the adapter as PEFT would load it, the optimizer's state, the losses
@@ -28,7 +30,8 @@ public final class CheckpointFiles {
   private static final String OPTIMIZER = "optimizer.safetensors";
   private static final String LOSSES = "losses.safetensors";
   private static final String STATE = "state.json";
-  private static final int LARGEST_STATE = 1 << 16;
+  private static final String BEST = "best_model.safetensors";
+  private static final int LARGEST_STATE = 4 << 20;
 
   private CheckpointFiles() {}
 
@@ -38,6 +41,7 @@ public final class CheckpointFiles {
    * over.
    *
    * @param adapterConfig content of {@code adapter_config.json}
+   * @param best matrices of the best adapter so far if that is another one, or null
    * @return the files by name
    * @throws StorageUnreachable if the disk is full or fails
    */
@@ -47,7 +51,8 @@ public final class CheckpointFiles {
       String adapterConfig,
       AdapterTrainer trainer,
       ExampleLosses losses,
-      TrainingState state) {
+      TrainingState state,
+      @Nullable Path best) {
     try {
       Files.createDirectories(folder);
       Map<String, Path> files = new LinkedHashMap<>();
@@ -59,6 +64,10 @@ public final class CheckpointFiles {
       Files.writeString(folder.resolve(AdapterFiles.CONFIG), adapterConfig);
       writeOptimizer(folder.resolve(OPTIMIZER), trainer.optimizerState());
       writeLosses(folder.resolve(LOSSES), losses);
+      if (best != null) {
+        Path copy = folder.resolve(BEST);
+        files.put(BEST, Files.copy(best, copy, StandardCopyOption.REPLACE_EXISTING));
+      }
       Files.write(folder.resolve(STATE), RunJson.write(state));
       return files;
     } catch (IOException e) {
@@ -111,6 +120,22 @@ public final class CheckpointFiles {
       }
     }
     return state;
+  }
+
+  /**
+   * Returns the matrices of the best adapter in the folder of a checkpoint.
+   *
+   * @param state the state of the same checkpoint
+   * @throws UnreadableData if it should have them and has not
+   */
+  public static Path best(Path folder, TrainingState state) {
+    Integer best = state.standing().bestStep();
+    Path file = folder.resolve(best == null || best == state.step() ? AdapterFiles.WEIGHTS : BEST);
+    if (!Files.exists(file)) {
+      throw new UnreadableData(
+          file + ": expected the adapter of the best evaluation, step " + best + ", found none");
+    }
+    return file;
   }
 
   private static TrainingState state(Path file) {

@@ -141,7 +141,7 @@ class CheckpointFilesTest {
 
   private TrainingState write(LoraAdapter adapter, AdapterTrainer trainer) {
     TrainingState state = new TrainingState(2, 1.25, 3.0, 2.6, trainer.plateau(), null);
-    CheckpointFiles.write(folder, adapter, "{}", trainer, losses(), state);
+    CheckpointFiles.write(folder, adapter, "{}", trainer, losses(), state, null);
     return state;
   }
 
