@@ -14,6 +14,9 @@ import org.jspecify.annotations.Nullable;
  * @param evalLossBefore held-out loss of the base model (with the initial adapter), if measured
  * @param evalLossAfter held-out loss with the adapter, if measured
  * @param time when it was delivered
+ * @param adapterStep step that the adapter is of, if that is not the last one
+ * @param before all that was measured before training, if anything was
+ * @param after the same with the adapter
  */
 public record Delivery(
     int attempt,
@@ -23,4 +26,31 @@ public record Delivery(
     double loss,
     @Nullable Double evalLossBefore,
     @Nullable Double evalLossAfter,
-    Instant time) {}
+    Instant time,
+    @Nullable Integer adapterStep,
+    @Nullable EvaluationPoint before,
+    @Nullable EvaluationPoint after) {
+  /** Makes one of the adapter of the last step that says no more than the held-out loss. */
+  public Delivery(
+      int attempt,
+      String folder,
+      String manifestSha256,
+      int steps,
+      double loss,
+      @Nullable Double evalLossBefore,
+      @Nullable Double evalLossAfter,
+      Instant time) {
+    this(
+        attempt,
+        folder,
+        manifestSha256,
+        steps,
+        loss,
+        evalLossBefore,
+        evalLossAfter,
+        time,
+        null,
+        null,
+        null);
+  }
+}

@@ -13,7 +13,7 @@ import org.jspecify.annotations.Nullable;
  * @param writeId random id of the last write, by which a writer knows its own lost answer
  * @param checkpoints checkpoints that exist, ascending by step
  * @param latest step of the newest checkpoint
- * @param best step of the checkpoint with the least held-out loss, if measured
+ * @param best step of the best checkpoint by {@link CheckpointEntry#comparedBy}, if measured
  * @param delivered the adapter, once the run is complete
  */
 public record Head(

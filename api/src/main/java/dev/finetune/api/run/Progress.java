@@ -28,6 +28,7 @@ import org.jspecify.annotations.Nullable;
  *     this attempt
  * @param workAtRiskSeconds seconds of training since the state that the newest checkpoint holds:
  *     the work that a crash would lose now
+ * @param evaluation what the newest evaluation of the run measured
  * @param checkpointRequest id of the newest {@link CheckpointRequest} that is answered
  * @param lastWord why the attempt ended, or what it waits for
  * @param updated when this was written
@@ -50,10 +51,14 @@ public record Progress(
     @Nullable Double timeToSaveSeconds,
     @Nullable Double timeToResumeSeconds,
     @Nullable Double workAtRiskSeconds,
+    @Nullable EvaluationPoint evaluation,
     @Nullable String checkpointRequest,
     @Nullable String lastWord,
     Instant updated) {
-  /** Makes one that says nothing of the peak of memory, nor of the time that checkpoints take. */
+  /**
+   * Makes one that says nothing of the peak of memory, of evaluations, nor of the time that
+   * checkpoints take.
+   */
   public Progress(
       int attempt,
       State state,
@@ -84,6 +89,7 @@ public record Progress(
         null,
         checkpointStep,
         resumedFromStep,
+        null,
         null,
         null,
         null,

@@ -18,6 +18,9 @@ public record ProgressStatus(
         @Nullable String loss,
     @JsonPropertyDescription("Last held-out loss, nats per supervised token.")
         @Nullable String evalLoss,
+    @JsonPropertyDescription(
+            "The newest evaluation, such as step 120: loss 1.31, general loss 3.05; still improving.")
+        @Nullable String evaluation,
     @PrinterColumn(name = "TOK/S") @JsonPropertyDescription("Tokens trained on per second.")
         @Nullable String tokensPerSecond,
     @PrinterColumn(name = "ETA") @JsonPropertyDescription("Time left at this speed, such as 6m.")

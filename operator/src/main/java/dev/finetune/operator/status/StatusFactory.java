@@ -193,7 +193,12 @@ public final class StatusFactory {
         runFolder(job) + "/" + withoutSlash(delivery.folder()),
         delivery.manifestSha256(),
         Texts.loss(delivery.evalLossBefore()),
-        Texts.loss(delivery.evalLossAfter()));
+        Texts.loss(delivery.evalLossAfter()),
+        delivery.adapterStep(),
+        EvaluationText.metrics(delivery.before()),
+        EvaluationText.metrics(delivery.after()),
+        EvaluationText.generalLoss(delivery.before()),
+        EvaluationText.generalLoss(delivery.after()));
   }
 
   private static String withoutSlash(String folder) {

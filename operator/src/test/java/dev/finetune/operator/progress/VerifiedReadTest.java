@@ -295,6 +295,7 @@ class VerifiedReadTest {
             null,
             null,
             null,
+            null,
             7,
             null,
             null,

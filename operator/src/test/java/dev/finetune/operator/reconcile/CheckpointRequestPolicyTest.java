@@ -42,6 +42,7 @@ class CheckpointRequestPolicyTest {
             null,
             null,
             null,
+            null,
             answered,
             null,
             Scenes.NOW);

@@ -101,6 +101,7 @@ class ProgressFactoryTest {
         0.4567,
         3.2,
         workAtRisk,
+        null,
         answered,
         null,
         NOW);

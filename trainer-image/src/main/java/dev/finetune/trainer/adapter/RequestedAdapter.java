@@ -11,6 +11,7 @@ import java.util.Objects;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.function.Predicate;
+import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -18,12 +19,19 @@ import org.jspecify.annotations.Nullable;
  *
  * @param adapter what the job says
  * @param modules the modules of its base model
+ * @param frozenLayers blocks from the first on that get no update
  */
-public record RequestedAdapter(Adapter adapter, ModelModules modules) {
+public record RequestedAdapter(Adapter adapter, ModelModules modules, int frozenLayers) {
   private static final int DEFAULT_RANK = 16;
   private static final int DEFAULT_ALPHA = 32;
   private static final List<String> ENDS = List.of(ModelModules.EMBEDDING, ModelModules.HEAD);
   private static final String FIELD = "spec.adapter.";
+  private static final String FROZEN = "spec.forgetting.frozenLayers";
+
+  /** Makes one without frozen blocks. */
+  public RequestedAdapter(Adapter adapter, ModelModules modules) {
+    this(adapter, modules, 0);
+  }
 
   /** What PEFT puts to modules_to_save for every classifier. */
   private static final List<String> HEADS = List.of("classifier", ModelModules.SCORE);
@@ -46,6 +54,36 @@ public record RequestedAdapter(Adapter adapter, ModelModules modules) {
     return settings;
   }
 
+  /**
+   * Returns the blocks that get updates: those that the adapter names, or those above the frozen
+   * ones; empty: all.
+   */
+  private List<Integer> layers() {
+    if (frozenLayers == 0) {
+      return orElse(adapter.layersToTransform(), List.of());
+    }
+    if (frozenLayers >= modules.layers()) {
+      throw new InvalidConfiguration(
+          "%s: must leave a block of the model's %d, was %d"
+              .formatted(FROZEN, modules.layers(), frozenLayers));
+    }
+    requireNot("layersToTransform", adapter.layersToTransform() != null, "says the same otherwise");
+    requireNot("initFrom", adapter.initFrom() != null, "has layers of its own");
+    List<String> targets = orElse(adapter.targetModules(), List.of());
+    requireNot(
+        "targetModules",
+        TargetModules.hasExpression(targets),
+        "has a regular expression, which does not heed layers; put them into it");
+    return IntStream.range(frozenLayers, modules.layers()).boxed().toList();
+  }
+
+  private static void requireNot(String field, boolean given, String why) {
+    if (given) {
+      throw new InvalidConfiguration(
+          "%s: cannot be used with %s%s, which %s".formatted(FROZEN, FIELD, field, why));
+    }
+  }
+
   private AdapterSettings fresh() {
     return new AdapterSettings(
         orElse(adapter.rank(), DEFAULT_RANK),
@@ -56,7 +94,7 @@ public record RequestedAdapter(Adapter adapter, ModelModules modules) {
         new ModuleChoice(
             targets(List.of(TargetModules.ALL_LINEAR)),
             excluded(),
-            orElse(adapter.layersToTransform(), List.of()),
+            layers(),
             withHead(orElse(adapter.modulesToSave(), List.of()))),
         new ModulePatterns(
             orElse(adapter.rankPattern(), Map.of()), orElse(adapter.alphaPattern(), Map.of())));
@@ -107,6 +145,7 @@ public record RequestedAdapter(Adapter adapter, ModelModules modules) {
   }
 
   private AdapterSettings like(AdapterSettings initial) {
+    layers();
     ModuleChoice choice = initial.modules();
     checkSame("rank", adapter.rank(), initial.rank());
     checkSame("alpha", adapter.alpha(), initial.alpha());

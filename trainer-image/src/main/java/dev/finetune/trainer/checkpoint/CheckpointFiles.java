@@ -7,25 +7,31 @@ import dev.finetune.trainer.lora.LoraAdapter;
 import dev.finetune.trainer.optim.StateSource;
 import dev.finetune.trainer.optim.StateTensor;
 import dev.finetune.trainer.train.AdapterTrainer;
+import dev.finetune.trainer.train.ExampleLosses;
 import dev.finetune.trainer.weights.ElementType;
 import dev.finetune.trainer.weights.SafetensorsReader;
 import dev.finetune.trainer.weights.SafetensorsWriter;
 import java.io.IOException;
+import java.nio.FloatBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 
 /**
- * The files of a checkpoint: the adapter as PEFT would load it, the optimizer's state, and the
- * state of the run. Reading them back gives the same bits.
+ * The files of a checkpoint: the adapter as PEFT would load it, the optimizer's state, the losses
+ * of the examples so far, and the state of the run. Reading them back gives the same bits.
  */
 public final class CheckpointFiles {
   private static final String OPTIMIZER = "optimizer.safetensors";
+  private static final String LOSSES = "losses.safetensors";
   private static final String STATE = "state.json";
-  private static final int LARGEST_STATE = 1 << 16;
+  private static final String BEST = "best_model.safetensors";
+  private static final int LARGEST_STATE = 4 << 20;
 
   private CheckpointFiles() {}
 
@@ -35,6 +41,7 @@ public final class CheckpointFiles {
    * over.
    *
    * @param adapterConfig content of {@code adapter_config.json}
+   * @param best matrices of the best adapter so far if that is another one, or null
    * @return the files by name
    * @throws StorageUnreachable if the disk is full or fails
    */
@@ -43,17 +50,24 @@ public final class CheckpointFiles {
       LoraAdapter adapter,
       String adapterConfig,
       AdapterTrainer trainer,
-      TrainingState state) {
+      ExampleLosses losses,
+      TrainingState state,
+      @Nullable Path best) {
     try {
       Files.createDirectories(folder);
       Map<String, Path> files = new LinkedHashMap<>();
       for (String name :
-          new String[] {AdapterFiles.WEIGHTS, AdapterFiles.CONFIG, OPTIMIZER, STATE}) {
+          new String[] {AdapterFiles.WEIGHTS, AdapterFiles.CONFIG, OPTIMIZER, LOSSES, STATE}) {
         files.put(name, folder.resolve(name));
       }
       AdapterFiles.write(folder.resolve(AdapterFiles.WEIGHTS), adapter);
       Files.writeString(folder.resolve(AdapterFiles.CONFIG), adapterConfig);
       writeOptimizer(folder.resolve(OPTIMIZER), trainer.optimizerState());
+      writeLosses(folder.resolve(LOSSES), losses);
+      if (best != null) {
+        Path copy = folder.resolve(BEST);
+        files.put(BEST, Files.copy(best, copy, StandardCopyOption.REPLACE_EXISTING));
+      }
       Files.write(folder.resolve(STATE), RunJson.write(state));
       return files;
     } catch (IOException e) {
@@ -74,19 +88,54 @@ public final class CheckpointFiles {
     writer.overwrite(file);
   }
 
+  private static void writeLosses(Path file, ExampleLosses losses) {
+    SafetensorsWriter writer = new SafetensorsWriter();
+    losses
+        .columns()
+        .forEach(
+            (name, values) ->
+                writer.add(name, new long[] {values.length}, FloatBuffer.wrap(values)));
+    writer.overwrite(file);
+  }
+
   /**
-   * Restores adapter and optimizer from a folder whose files were verified.
+   * Restores adapter, optimizer and losses from a folder whose files were verified.
    *
-   * @throws UnreadableData if they are of another adapter
+   * @throws UnreadableData if they are of another adapter or of other examples
    */
-  public static TrainingState restore(Path folder, LoraAdapter adapter, AdapterTrainer trainer) {
+  public static TrainingState restore(
+      Path folder, LoraAdapter adapter, AdapterTrainer trainer, ExampleLosses losses) {
     AdapterFiles.restore(folder.resolve(AdapterFiles.WEIGHTS), adapter);
     TrainingState state = state(folder.resolve(STATE));
     Path optimizer = folder.resolve(OPTIMIZER);
     try (SafetensorsReader reader = SafetensorsReader.open(optimizer)) {
-      trainer.restore(new OptimizerFile(optimizer, reader), state.plateau());
+      trainer.restore(new StateFile(optimizer, reader), state.plateau());
+    }
+    // A trainer of an older version kept none; what it saw stays unknown.
+    Path file = folder.resolve(LOSSES);
+    if (Files.exists(file)) {
+      try (SafetensorsReader reader = SafetensorsReader.open(file)) {
+        StateSource stored = new StateFile(file, reader);
+        losses.restore((name, examples) -> stored.floats(name, new long[] {examples}));
+      }
     }
     return state;
+  }
+
+  /**
+   * Returns the matrices of the best adapter in the folder of a checkpoint.
+   *
+   * @param state the state of the same checkpoint
+   * @throws UnreadableData if it should have them and has not
+   */
+  public static Path best(Path folder, TrainingState state) {
+    Integer best = state.standing().bestStep();
+    Path file = folder.resolve(best == null || best == state.step() ? AdapterFiles.WEIGHTS : BEST);
+    if (!Files.exists(file)) {
+      throw new UnreadableData(
+          file + ": expected the adapter of the best evaluation, step " + best + ", found none");
+    }
+    return file;
   }
 
   private static TrainingState state(Path file) {
@@ -100,8 +149,8 @@ public final class CheckpointFiles {
     }
   }
 
-  /** The optimizer's state in a file; the shape is checked before anything is allocated. */
-  private record OptimizerFile(Path file, SafetensorsReader reader) implements StateSource {
+  /** Numbers of the state in a file; the shape is checked before anything is allocated. */
+  private record StateFile(Path file, SafetensorsReader reader) implements StateSource {
     @Override
     public float[] floats(String name, long[] shape) {
       check(name, shape, ElementType.F32);

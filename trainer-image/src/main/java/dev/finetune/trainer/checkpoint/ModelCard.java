@@ -1,9 +1,11 @@
 package dev.finetune.trainer.checkpoint;
 
+import dev.finetune.api.run.EvaluationPoint;
 import dev.finetune.api.spec.FineTuneJobSpec;
 import dev.finetune.trainer.run.Equality;
 import dev.finetune.trainer.run.RunResult;
 import java.util.Locale;
+import org.jspecify.annotations.Nullable;
 
 /** The README of a delivered adapter: what it is, of what it was made, and how good it is. */
 public final class ModelCard {
@@ -33,9 +35,24 @@ public final class ModelCard {
       row(text, "Held-out loss before", number(result.evalLossBefore()));
       row(text, "Held-out loss after", number(result.evalLossAfter()));
     }
+    if (result.adapterStep() != result.steps()) {
+      row(text, "Step of the adapter", String.valueOf(result.adapterStep()));
+    }
+    metrics(text, "before", result.before());
+    metrics(text, "after", result.after());
     row(text, "Equal to a run without interruptions", equality.text());
     text.append("\nLosses are nats per supervised token.\n");
     return text.toString();
+  }
+
+  private static void metrics(StringBuilder text, String when, @Nullable EvaluationPoint point) {
+    if (point == null) {
+      return;
+    }
+    point.metrics().forEach((name, value) -> row(text, name + " " + when, number(value)));
+    if (point.generalLoss() != null) {
+      row(text, "Loss of general rows " + when, number(point.generalLoss()));
+    }
   }
 
   private static void row(StringBuilder text, String name, String value) {

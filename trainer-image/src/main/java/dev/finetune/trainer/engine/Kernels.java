@@ -574,6 +574,42 @@ public final class Kernels {
     return new LossAndGradient(r[0], r[1]);
   }
 
+  /** Output layer of a frozen model, and the normalized states (n, width) that it is applied to. */
+  public record BaseOutput(Tensor h, Tensor w) {}
+
+  /**
+   * Returns the divergence (n) of the next-token distributions of two models, {@code KL(base ||
+   * tuned)} in nats, and the gradient to h of {@code scale} times their sum. Logits of both exist
+   * for one chunk of rows at a time, in 32-bit precision for a tile of it.
+   *
+   * @param gradientW gradient to W (vocabulary, width), {@code F32}, which is added to; or null
+   */
+  public LossAndGradient divergenceGradient(
+      Scope scope,
+      Tensor h,
+      Tensor w,
+      @Nullable OutputUpdate update,
+      BaseOutput base,
+      double scale,
+      @Nullable Tensor gradientW) {
+    Tensor[] trained = gradientW == null ? new Tensor[0] : new Tensor[] {gradientW};
+    Tensor[] r =
+        engine.callTuple(
+            scope,
+            "divergence_gradient",
+            h,
+            w,
+            tensors(update),
+            scaling(update),
+            base.h(),
+            base.w(),
+            logitRows(w),
+            Tiles.probabilityRows(w.size(0)),
+            scale,
+            trained);
+    return new LossAndGradient(r[0], r[1]);
+  }
+
   private long logitRows(Tensor w) {
     return Tiles.logitRows(type, w.size(0));
   }

@@ -132,7 +132,7 @@ public record CausalCrossEntropy(
     }
   }
 
-  private Kernels.@Nullable OutputUpdate lowRank(Scope scope, Tensor h) {
+  Kernels.@Nullable OutputUpdate lowRank(Scope scope, Tensor h) {
     LoraModule update = trained.update();
     if (update == null) {
       return null;
@@ -142,7 +142,7 @@ public record CausalCrossEntropy(
         low, kernels.emptyLike(scope, low), update.b(), update.gradientB(), update.scaling());
   }
 
-  private void accumulateUpdate(
+  void accumulateUpdate(
       Tensor h, Kernels.LossAndGradient loss, Kernels.@Nullable OutputUpdate lowRank) {
     LoraModule update = trained.update();
     if (update != null && lowRank != null) {

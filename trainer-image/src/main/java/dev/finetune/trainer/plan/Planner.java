@@ -111,7 +111,8 @@ public record Planner(Workload workload, Batches batches, MemoryLimit limit) {
               workload.adapter(),
               workload.dropout(),
               workload.optimizer(),
-              workload.momentum());
+              workload.momentum(),
+              workload.divergence());
       hint(new Planner(quantized, batches, limit), "spec.quantization").ifPresent(hints::add);
     }
     int half = Math.max(2, batches.longest() / 2);

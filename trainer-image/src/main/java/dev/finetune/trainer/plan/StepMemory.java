@@ -44,9 +44,12 @@ final class StepMemory implements AutoCloseable {
     Deque<Ledger.Scope> tape = new ArrayDeque<>();
     try (Ledger.Scope scope = ledger.scope();
         Ledger.Scope forward = ledger.scope()) {
+      Ledger.Scope states = baseStates(block, batch);
       forward(block, batch, forward, recompute ? Kept.INPUTS : Kept.ALL, tape);
       ledger.enter(Phase.LOSS);
       withGradient(scope, batch);
+      divergence(batch);
+      states.close();
       ledger.enter(Phase.BACKWARD);
       backward(block, recompute, tape);
     }
@@ -183,6 +186,53 @@ final class StepMemory implements AutoCloseable {
           tokens * config.hiddenSize() * element,
           workload.type() == ElementType.BF16 ? selected : 0);
     }
+  }
+
+  /**
+   * Mirrors {@code Divergence.baseStates}. The pass without the adapter needs less than this one
+   * with it, and neither is the worst moment of a step.
+   */
+  private Ledger.Scope baseStates(DecoderBlockMemory block, Workload.Batch batch) {
+    Ledger.Scope states = ledger.scope();
+    if (!workload.divergence()) {
+      return states;
+    }
+    long rows = batch.supervised();
+    try (Ledger.Scope forward = ledger.scope();
+        Ledger.Scope temporary = ledger.scope()) {
+      forward(block, batch, forward, Kept.NOTHING, new ArrayDeque<>());
+      selected(temporary, rows);
+      states.hold("the base model's states", rows * config.hiddenSize() * element);
+    }
+    return states;
+  }
+
+  /** Mirrors {@code Divergence.addGradient}. */
+  private void divergence(Workload.Batch batch) {
+    if (!workload.divergence()) {
+      return;
+    }
+    long rows = batch.supervised();
+    long selected = rows * config.hiddenSize() * element;
+    long wide = rows * config.hiddenSize() * Float.BYTES;
+    try (Ledger.Scope temporary = ledger.scope()) {
+      selected(temporary, rows);
+      temporary.within(
+          "hidden states at labels", rows * Float.BYTES + selected, divergenceChunk(rows));
+      temporary.within("gradients in F32", wide, 2 * wide);
+      temporary.within(
+          "gradients",
+          batch.tokens() * (long) config.hiddenSize() * element,
+          workload.type() == ElementType.BF16 ? selected : 0);
+    }
+  }
+
+  /** Logits of both models for a chunk of rows; of a tile of it, three tables in fp32. */
+  private long divergenceChunk(long rows) {
+    long vocabulary = config.vocabularySize();
+    long chunk = Math.min(rows, Tiles.logitRows(workload.type(), vocabulary));
+    long tile = Math.min(chunk, Tiles.probabilityRows(vocabulary));
+    return 2 * chunk * vocabulary * element + tile * vocabulary * 3 * Float.BYTES;
   }
 
   private void selected(Ledger.Scope scope, long rows) {

@@ -18,6 +18,7 @@ import org.jspecify.annotations.Nullable;
  * @param dropout probability of dropping an input of the adapter
  * @param optimizer what turns gradients into updates
  * @param momentum whether SGD keeps one
+ * @param divergence whether the divergence from the base model is part of the loss
  */
 public record Workload(
     ModelConfig config,
@@ -26,7 +27,20 @@ public record Workload(
     AdapterShape adapter,
     double dropout,
     Optimizer optimizer,
-    boolean momentum) {
+    boolean momentum,
+    boolean divergence) {
+  /** Makes one of a run whose loss is that of its rows alone. */
+  public Workload(
+      ModelConfig config,
+      @Nullable Quantization quantization,
+      ElementType type,
+      AdapterShape adapter,
+      double dropout,
+      Optimizer optimizer,
+      boolean momentum) {
+    this(config, quantization, type, adapter, dropout, optimizer, momentum, false);
+  }
+
   /**
    * The tokens that are worked on at a time.
    *

@@ -1,8 +1,10 @@
 package dev.finetune.trainer.progress;
 
 import com.fasterxml.jackson.annotation.JsonPropertyOrder;
+import dev.finetune.api.run.EvaluationPoint;
 import dev.finetune.api.run.RunJson;
 import dev.finetune.trainer.train.StepResult;
+import java.util.SortedMap;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -16,6 +18,8 @@ import org.jspecify.annotations.Nullable;
  * @param tokens tokens of the global batch
  * @param supervisedTokens tokens that were learned
  * @param evalLoss held-out loss after the step, if it was measured
+ * @param metrics what else was measured of held-out rows after the step, by name, if anything was
+ * @param generalLoss loss of the general rows after the step, if it was measured
  * @param tokensPerSecond speed of the step
  * @param seconds time of the step
  */
@@ -27,6 +31,8 @@ import org.jspecify.annotations.Nullable;
   "tokens",
   "supervisedTokens",
   "evalLoss",
+  "metrics",
+  "generalLoss",
   "tokensPerSecond",
   "seconds"
 })
@@ -38,6 +44,8 @@ public record Metrics(
     int tokens,
     int supervisedTokens,
     @Nullable Double evalLoss,
+    @Nullable SortedMap<String, Double> metrics,
+    @Nullable Double generalLoss,
     double tokensPerSecond,
     double seconds) {
   /** Returns the metrics of a step that took this long. */
@@ -50,12 +58,14 @@ public record Metrics(
         result.tokens(),
         result.supervisedTokens(),
         null,
+        null,
+        null,
         result.tokens() / Math.max(seconds, 1e-9),
         seconds);
   }
 
-  /** Returns these metrics with the held-out loss that was measured after the step. */
-  public Metrics evaluated(double heldOutLoss) {
+  /** Returns these metrics with what was measured after the step. */
+  public Metrics evaluated(EvaluationPoint point) {
     return new Metrics(
         step,
         loss,
@@ -63,7 +73,9 @@ public record Metrics(
         gradientNorm,
         tokens,
         supervisedTokens,
-        heldOutLoss,
+        point.loss(),
+        point.metrics().isEmpty() ? null : point.metrics(),
+        point.generalLoss(),
         tokensPerSecond,
         seconds);
   }

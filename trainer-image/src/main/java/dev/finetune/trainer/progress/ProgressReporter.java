@@ -1,5 +1,6 @@
 package dev.finetune.trainer.progress;
 
+import dev.finetune.api.run.EvaluationPoint;
 import dev.finetune.api.run.Progress;
 import dev.finetune.trainer.run.Run;
 import java.io.IOException;
@@ -35,6 +36,7 @@ public final class ProgressReporter {
   private double savedWork;
   private @Nullable Double timeToSave;
   private @Nullable Double timeToResume;
+  private @Nullable EvaluationPoint evaluation;
   private @Nullable String answered;
 
   /**
@@ -72,8 +74,14 @@ public final class ProgressReporter {
     write(unchanged());
   }
 
-  /** Reports where the run begins or goes on. */
-  public synchronized void started(int step, int totalSteps, @Nullable Double evalLoss) {
+  /**
+   * Reports where the run begins or goes on.
+   *
+   * @param newest the newest evaluation of the run, or null
+   */
+  public synchronized void started(int step, int totalSteps, @Nullable EvaluationPoint newest) {
+    evaluation = newest;
+    Double evalLoss = newest == null ? null : newest.loss();
     write(with(Progress.State.TRAINING, step, totalSteps, latest.loss(), evalLoss, step, null));
   }
 
@@ -111,12 +119,13 @@ public final class ProgressReporter {
   }
 
   /**
-   * Takes in that the held-out loss was measured after a step.
+   * Takes in what was measured after a step.
    *
    * @param seconds time that it took
    */
-  public synchronized void evaluated(double seconds) {
+  public synchronized void evaluated(double seconds, EvaluationPoint point) {
     work += seconds;
+    evaluation = point;
   }
 
   /** Returns the seconds of training and evaluation in this attempt so far. */
@@ -191,6 +200,7 @@ public final class ProgressReporter {
             timeToSave,
             timeToResume,
             workAtRisk(Progress.State.TRAINING),
+            evaluation,
             answered,
             null,
             now);
@@ -236,6 +246,7 @@ public final class ProgressReporter {
         timeToSave,
         timeToResume,
         workAtRisk(state),
+        evaluation,
         answered,
         lastWord,
         clock.instant());

@@ -113,8 +113,11 @@ final class CheckpointSaver {
    * Copies the state, which is newer than the last copy, and begins to save it.
    *
    * @param evalLoss held-out loss at this very step, if measured
+   * @param score by what its checkpoint is compared, where that is not the loss
+   * @param best matrices of the best adapter so far if that is another one, or null
    */
-  void save(TrainingState state, @Nullable Double evalLoss) {
+  void save(
+      TrainingState state, @Nullable Double evalLoss, @Nullable Double score, @Nullable Path best) {
     long start = System.nanoTime();
     if (isSaving()) {
       queue.await();
@@ -122,13 +125,19 @@ final class CheckpointSaver {
     long copy = System.nanoTime();
     Map<String, Path> files =
         CheckpointFiles.write(
-            folder, session.adapter(), session.adapterConfig(), session.trainer(), state);
+            folder,
+            session.adapter(),
+            session.adapterConfig(),
+            session.trainer(),
+            session.losses(),
+            state,
+            best);
     double work = outlets.reporter().work();
     double waited = secondsSince(start);
     took(state.step());
     queue.add(
         () -> {
-          run.commit(state.step(), files, evalLoss);
+          run.commit(state.step(), files, evalLoss, score);
           committed(new Save(state.step(), secondsSince(copy), waited, work));
         });
   }

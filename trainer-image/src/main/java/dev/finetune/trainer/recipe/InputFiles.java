@@ -1,7 +1,9 @@
 package dev.finetune.trainer.recipe;
 
 import dev.finetune.api.spec.Dataset;
+import dev.finetune.api.spec.DatasetFormat;
 import dev.finetune.api.spec.FineTuneJobSpec;
+import dev.finetune.api.spec.Forgetting;
 import dev.finetune.trainer.audit.AuditReport;
 import dev.finetune.trainer.audit.AuditSettings;
 import dev.finetune.trainer.audit.SettingNames;
@@ -24,6 +26,8 @@ import org.jspecify.annotations.Nullable;
  *
  * @param base the base model; closed with this
  * @param data rows to train on and to hold out
+ * @param general general rows to measure forgetting by, or null
+ * @param replay general rows to train on, or null
  * @param initialAdapter folder of the adapter to start from, or null
  * @param identities which bytes each URI of the job stood for, by field
  * @param sources what brought them, and keeps downloads where they are; closed with this
@@ -31,6 +35,8 @@ import org.jspecify.annotations.Nullable;
 record InputFiles(
     BaseModel base,
     AuditReport.Files data,
+    @Nullable Path general,
+    @Nullable Path replay,
     @Nullable Path initialAdapter,
     SortedMap<String, SourceIdentity> identities,
     Sources sources)
@@ -76,9 +82,16 @@ record InputFiles(
     Path train = fetcher.fetch("spec.dataset.train", dataset.train());
     String evalUri = dataset.eval();
     Path eval = evalUri == null ? null : fetcher.fetch("spec.dataset.eval", evalUri);
+    Forgetting forgetting = spec.forgetting();
+    Path general = forgetting == null ? null : fetcher.optional("general", forgetting.general());
+    boolean replays = forgetting != null && forgetting.replayShare() > 0;
+    Path replay =
+        forgetting != null && replays ? fetcher.optional("replay", forgetting.replay()) : null;
     return new InputFiles(
         BaseModel.open(model),
         new AuditReport.Files(train, eval),
+        general,
+        replay,
         initial,
         fetcher.identities(),
         fetcher.sources());
@@ -100,6 +113,13 @@ record InputFiles(
         : new ExampleReader(base.tokenizer(), spec.datasetFormat(), labeling);
   }
 
+  /** Returns what reads general rows as the job says. */
+  ExampleReader generalReader(FineTuneJobSpec spec) {
+    Forgetting forgetting = spec.forgetting();
+    DatasetFormat format = forgetting == null ? DatasetFormat.TEXT : forgetting.format();
+    return new ExampleReader(base.tokenizer(), format, base.config().vocabularySize());
+  }
+
   /** Returns what rows are held against as the job says. */
   AuditSettings auditSettings(FineTuneJobSpec spec) {
     return AuditSettings.of(
@@ -119,6 +139,10 @@ record InputFiles(
       SortedMap<String, SourceIdentity> identities) {
     Path fetch(String field, String uri) {
       return fetch(field, uri, settings);
+    }
+
+    @Nullable Path optional(String field, @Nullable String uri) {
+      return uri == null ? null : fetch("spec.forgetting." + field, uri);
     }
 
     /** Fetches the model, with credentials of its own if the process was given some. */

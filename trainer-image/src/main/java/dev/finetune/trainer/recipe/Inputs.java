@@ -2,6 +2,7 @@ package dev.finetune.trainer.recipe;
 
 import dev.finetune.api.run.SpecHash;
 import dev.finetune.api.spec.FineTuneJobSpec;
+import dev.finetune.api.spec.Forgetting;
 import dev.finetune.api.spec.Quantization;
 import dev.finetune.trainer.audit.AuditReport;
 import dev.finetune.trainer.audit.AuditText;
@@ -10,6 +11,7 @@ import dev.finetune.trainer.data.EvalSplit;
 import dev.finetune.trainer.data.Example;
 import dev.finetune.trainer.data.Labeling;
 import dev.finetune.trainer.engine.Engine;
+import dev.finetune.trainer.failure.InvalidConfiguration;
 import dev.finetune.trainer.failure.UnreadableData;
 import dev.finetune.trainer.lora.ModelModules;
 import dev.finetune.trainer.model.QuantizedCache;
@@ -31,6 +33,7 @@ import org.jspecify.annotations.Nullable;
  * @param files the base model, opened but not loaded, and the files; closed with this
  * @param examples examples to train on
  * @param heldOut examples to measure the held-out loss on, perhaps none
+ * @param general rows that have nothing to do with the task
  * @param classifier what the run predicts, or null if it is one of language modelling
  * @param audit what was found in the data
  */
@@ -38,6 +41,7 @@ record Inputs(
     InputFiles files,
     List<Example> examples,
     List<Example> heldOut,
+    GeneralRows general,
     @Nullable Classifier classifier,
     AuditReport audit)
     implements AutoCloseable {
@@ -93,7 +97,52 @@ record Inputs(
     EvalSplit split = split(spec, files, rows, console);
     Classifier classifier = labeling == null ? null : Classifier.of(spec, labeling, split.train());
     Classifier.requireMetric(spec, classifier);
-    return new Inputs(files, split.train(), split.eval(), classifier, audit);
+    return new Inputs(
+        files,
+        split.train(),
+        split.eval(),
+        general(spec, files, split.train(), console),
+        classifier,
+        audit);
+  }
+
+  private static GeneralRows general(
+      FineTuneJobSpec spec, InputFiles files, List<Example> trained, Console console) {
+    Forgetting forgetting = spec.forgetting();
+    if (forgetting == null) {
+      return GeneralRows.NONE;
+    }
+    GeneralRows rows =
+        GeneralRows.of(
+            general(spec, files, files.general(), console),
+            general(spec, files, files.replay(), console));
+    int leaked = rows.leaked(trained);
+    if (leaked > 0) {
+      throw new InvalidConfiguration(
+          ("spec.forgetting.general: must be rows that are never trained on, %d of %d are among"
+                  + " those of training or replay")
+              .formatted(leaked, rows.heldOut().size()));
+    }
+    return rows;
+  }
+
+  /** Reads general rows, which are held against the same as those of the task. */
+  private static List<Example> general(
+      FineTuneJobSpec spec, InputFiles files, @Nullable Path file, Console console) {
+    if (file == null) {
+      return List.of();
+    }
+    List<Example> rows = new ArrayList<>();
+    AuditReport audit =
+        AuditReport.of(
+            files.generalReader(spec),
+            files.auditSettings(spec),
+            new AuditReport.Files(file, null),
+            rows::add,
+            rows::add);
+    AuditText.findings(audit).forEach(line -> console.say("%s", line));
+    audit.requireUsable();
+    return rows;
   }
 
   private static EvalSplit split(

@@ -12,6 +12,7 @@ import dev.finetune.trainer.plan.MemoryLimit;
 import dev.finetune.trainer.plan.Planner;
 import dev.finetune.trainer.plan.Workload;
 import dev.finetune.trainer.train.MicroBatches;
+import dev.finetune.trainer.train.ReplayPlan;
 import dev.finetune.trainer.train.StepPlan;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -32,7 +33,8 @@ final class MemoryPlanning {
     Workload workload =
         workload(
             spec, inputs.base().config(), inputs.classifier(), inputs.initialAdapter(), precision);
-    return new Planner(workload, new Examples(spec, inputs.examples(), inputs.heldOut()), limit);
+    return new Planner(
+        workload, new Examples(spec, inputs.examples(), inputs.heldOut(), inputs.general()), limit);
   }
 
   /** Returns the planner of a job of which only the model's shape is known. */
@@ -54,7 +56,7 @@ final class MemoryPlanning {
     ModelModules base = ModelModules.of(DecoderTensors.shapes(config), config.layers());
     ModelModules modules = classifier == null ? base : classifier.modules(base);
     AdapterShape shape =
-        new RequestedAdapter(spec.adapter(), modules)
+        new RequestedAdapter(spec.adapter(), modules, ForgettingGuard.frozen(spec))
             .settings(initial == null ? null : InitialAdapter.config(initial, classifier))
             .shape(modules);
     OptimizerOptions options = spec.training().optimizerOptions();
@@ -65,31 +67,45 @@ final class MemoryPlanning {
         shape,
         spec.adapter().dropout(),
         spec.training().optimizer(),
-        options != null && options.momentum() != null && options.momentum() > 0);
+        options != null && options.momentum() != null && options.momentum() > 0,
+        ForgettingGuard.of(spec).divergenceWeight() > 0);
   }
 
   /** The micro-batches of the examples that were read. */
-  private record Examples(FineTuneJobSpec spec, List<Example> examples, List<Example> heldOut)
+  private record Examples(
+      FineTuneJobSpec spec, List<Example> examples, List<Example> heldOut, GeneralRows general)
       implements Planner.Batches {
     @Override
     public List<Workload.Batch> training(int tokenBudget) {
-      StepPlan plan = StepPlan.of(spec.training(), examples.size());
+      ForgettingGuard guard = ForgettingGuard.of(spec);
+      StepPlan plan = guard.steps(examples.size());
+      ReplayPlan replay = guard.replay(general.replayed().size());
       List<Workload.Batch> all = new ArrayList<>();
       for (int step = 0; step < Math.min(STEPS, plan.totalSteps()); step++) {
         List<Example> global = plan.examplesOf(step).stream().map(examples::get).toList();
         MicroBatches.cut(global, tokenBudget).forEach(part -> all.add(batch(part)));
+        if (replay != null) {
+          List<Example> again =
+              replay.examplesOf(step).stream().map(general.replayed()::get).toList();
+          MicroBatches.cut(again, tokenBudget).forEach(part -> all.add(batch(part)));
+        }
       }
       return largest(all);
     }
 
     @Override
     public List<Workload.Batch> evaluation(int tokenBudget) {
-      return largest(MicroBatches.cut(heldOut, tokenBudget).stream().map(Examples::batch).toList());
+      return largest(
+          Stream.of(heldOut, general.heldOut())
+              .flatMap(rows -> MicroBatches.cut(rows, tokenBudget).stream())
+              .map(Examples::batch)
+              .toList());
     }
 
     @Override
     public int longest() {
-      return Stream.concat(examples.stream(), heldOut.stream())
+      return Stream.of(examples, heldOut, general.heldOut(), general.replayed())
+          .flatMap(List::stream)
           .mapToInt(example -> example.inputIds().length)
           .max()
           .orElse(1);

@@ -23,6 +23,8 @@ import dev.finetune.trainer.run.Computation;
 import dev.finetune.trainer.run.RunRecord;
 import dev.finetune.trainer.tokenizer.Tokenizer;
 import dev.finetune.trainer.train.AdapterTrainer;
+import dev.finetune.trainer.train.ExampleLosses;
+import dev.finetune.trainer.train.ReplayPlan;
 import dev.finetune.trainer.train.StepFlops;
 import dev.finetune.trainer.train.StepPlan;
 import java.nio.file.Path;
@@ -34,24 +36,32 @@ import org.jspecify.annotations.Nullable;
 /**
  * Everything in memory that an attempt trains with.
  *
+ * @param kernels the engine's in the precision of the run
+ * @param replay which general rows each step sees besides, or null
  * @param stepFlops what a step costs
  * @param productRate floating-point operations a second in large matrix products
  * @param computation what decides the bits of the numbers besides the job and its inputs
+ * @param general rows that have nothing to do with the task
+ * @param losses what each of the examples to train on came to so far
  * @param tokenizer the base model's; stays the inputs'
  * @param adapterConfig content of {@code adapter_config.json}
  * @param classifier what is predicted, or null for language modelling
  */
 record Session(
     Engine engine,
+    Kernels kernels,
     DecoderModel model,
     LoraAdapter adapter,
     AdapterTrainer trainer,
     StepPlan plan,
+    @Nullable ReplayPlan replay,
     StepFlops stepFlops,
     double productRate,
     Computation computation,
     List<Example> examples,
     List<Example> heldOut,
+    GeneralRows general,
+    ExampleLosses losses,
     Tokenizer tokenizer,
     String adapterConfig,
     @Nullable Classifier classifier)
@@ -101,7 +111,7 @@ record Session(
     long start = System.nanoTime();
     Path initial = inputs.initialAdapter();
     AdapterSettings settings =
-        new RequestedAdapter(spec.adapter(), inputs.modules())
+        new RequestedAdapter(spec.adapter(), inputs.modules(), ForgettingGuard.frozen(spec))
             .settings(initial == null ? null : InitialAdapter.config(initial, inputs.classifier()));
     Quantization quantization = spec.quantization();
     QuantizedCache cache = inputs.quantizedCache(quantization, record, console);
@@ -130,7 +140,8 @@ record Session(
     console.say(
         "Adapter: rank %d, alpha %d, %d modules, %d parameters",
         settings.rank(), settings.alpha(), adapter.moduleCount(), adapter.parameterCount());
-    StepPlan plan = StepPlan.of(spec.training(), inputs.examples().size());
+    ForgettingGuard guard = ForgettingGuard.of(spec);
+    StepPlan plan = guard.steps(inputs.examples().size());
     AdapterTrainer trainer =
         new AdapterTrainer(
             kernels,
@@ -143,18 +154,23 @@ record Session(
                 record.tokenBudget(),
                 rate(spec.training(), plan),
                 spec.adapter().loraPlusRatio(),
-                record.recompute()));
+                record.recompute(),
+                guard.divergenceWeight()));
     return new Session(
         kernels.engine(),
+        kernels,
         model,
         adapter,
         trainer,
         plan,
+        guard.replay(inputs.general().replayed().size()),
         StepFlops.of(model, adapter),
         ProductRate.measure(kernels, ProductRate.BRIEF),
         computation,
         inputs.examples(),
         inputs.heldOut(),
+        inputs.general(),
+        new ExampleLosses(inputs.examples().size()),
         inputs.base().tokenizer(),
         new AdapterConfig(spec.model().uri(), spec.model().revision(), settings, spec.task())
             .toJson(),
@@ -166,6 +182,13 @@ record Session(
     return classifier == null
         ? adapted.model().loss(adapted.adapter(), spec.training().labelSmoothing())
         : adapted.model().headLoss(adapted.adapter(), classifier.problem());
+  }
+
+  /** Returns the general examples that a step replays, which is counted from 0; perhaps none. */
+  List<Example> replayed(int step) {
+    return replay == null
+        ? List.of()
+        : replay.examplesOf(step).stream().map(general.replayed()::get).toList();
   }
 
   /** Returns the most bytes of tensors so far. */

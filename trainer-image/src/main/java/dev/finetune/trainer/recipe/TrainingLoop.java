@@ -1,14 +1,18 @@
 package dev.finetune.trainer.recipe;
 
 import dev.finetune.api.run.Delivery;
+import dev.finetune.api.run.EvaluationPoint;
 import dev.finetune.api.run.ExitCode;
 import dev.finetune.api.run.Progress;
+import dev.finetune.api.spec.Delivered;
 import dev.finetune.api.spec.FineTuneJobSpec;
+import dev.finetune.trainer.checkpoint.AdapterFiles;
 import dev.finetune.trainer.checkpoint.CheckpointFiles;
 import dev.finetune.trainer.checkpoint.ModelCard;
 import dev.finetune.trainer.checkpoint.TrainingState;
 import dev.finetune.trainer.data.Example;
-import dev.finetune.trainer.failure.InvalidConfiguration;
+import dev.finetune.trainer.evaluation.EvaluationPolicy;
+import dev.finetune.trainer.evaluation.Standing;
 import dev.finetune.trainer.progress.Console;
 import dev.finetune.trainer.progress.Metrics;
 import dev.finetune.trainer.progress.ProgressReporter;
@@ -18,12 +22,12 @@ import dev.finetune.trainer.run.Checkpoint;
 import dev.finetune.trainer.run.Equality;
 import dev.finetune.trainer.run.Run;
 import dev.finetune.trainer.run.RunResult;
-import dev.finetune.trainer.train.Evaluated;
 import dev.finetune.trainer.train.StepResult;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
@@ -42,6 +46,9 @@ final class TrainingLoop {
   private final StorageQueue queue;
   private final MetricsLog metricsLog;
   private final CheckpointSaver saver;
+  private final Evaluator evaluator;
+  private final EvaluationPolicy policy;
+  private final BestAdapter best;
   private TrainingState state = TrainingState.start(null, null);
   private Equality equality = Equality.ofBits();
 
@@ -67,6 +74,9 @@ final class TrainingLoop {
     this.saver =
         new CheckpointSaver(
             run, session, spec.checkpoint(), outlets, work.resolve("checkpoint"), queue);
+    this.evaluator = new Evaluator(spec, session);
+    this.policy = EvaluationPolicy.of(spec);
+    this.best = new BestAdapter(work.resolve("best"));
   }
 
   ExitCode run() {
@@ -76,10 +86,6 @@ final class TrainingLoop {
   }
 
   private ExitCode toTheEnd(int total) {
-    if (spec.training().evalEverySteps() != null && session.heldOut().isEmpty()) {
-      throw new InvalidConfiguration(
-          "spec.training.evalEverySteps: needs held-out rows, but the data set holds out none");
-    }
     resume();
     stop.trainingBegins();
     if (interrupted() || !begin(total)) {
@@ -87,12 +93,12 @@ final class TrainingLoop {
     }
     try (RequestPoll _ =
         new RequestPoll(run.checkpointRequests(), RequestPoll.PERIOD, saver::asked, queue::fail)) {
-      while (state.step() < total || state.unevaluated() != null) {
+      while (!isOver(total) || state.unevaluated() != null) {
         queue.check();
         if (interrupted() || !advance(total)) {
           return yielded();
         }
-        if (state.step() < total && saver.isDue(state.step())) {
+        if (!isOver(total) && saver.isDue(state.step())) {
           save();
         }
       }
@@ -100,11 +106,21 @@ final class TrainingLoop {
     }
   }
 
+  /** Returns whether there is no further step: the last one is done, or it is time to stop. */
+  private boolean isOver(int total) {
+    return state.step() >= total || policy.stop(state.standing()).isPresent();
+  }
+
   private void resume() {
     Optional<Checkpoint> checkpoint = run.resume(work.resolve("resume"));
     checkpoint.ifPresent(
         found -> {
-          state = CheckpointFiles.restore(found.folder(), session.adapter(), session.trainer());
+          state =
+              CheckpointFiles.restore(
+                  found.folder(), session.adapter(), session.trainer(), session.losses());
+          if (keepsBest() && state.standing().best() != null) {
+            best.keep(CheckpointFiles.best(found.folder(), state));
+          }
           outlets.console().say("Resumed from the checkpoint of step %d", state.step());
         });
     AttemptRecord record =
@@ -118,19 +134,17 @@ final class TrainingLoop {
 
   /** Measures what is to be measured before step 1; returns false if it was asked to stop. */
   private boolean begin(int total) {
-    if (state.step() == 0 && !session.heldOut().isEmpty()) {
+    if (state.step() == 0 && evaluator.measures()) {
       outlets.reporter().evaluating();
-      Optional<Evaluated> before = session.trainer().evaluate(session.heldOut(), this::interrupted);
+      Optional<EvaluationPoint> before = evaluator.measure(0, null, this::interrupted);
       if (before.isEmpty()) {
         return false;
       }
-      outlets.console().say("Held-out loss before training: %.4f", before.get().loss());
-      state = TrainingState.start(before.get().loss(), session.trainer().plateau());
+      policy.require(before.get());
+      outlets.console().say("%s", EvaluationText.before(before.get()));
+      state = TrainingState.start(before.get(), session.trainer().plateau());
     }
-    Double measured = state.evalLoss();
-    outlets
-        .reporter()
-        .started(state.step(), total, measured == null ? state.evalLossBefore() : measured);
+    outlets.reporter().started(state.step(), total, newest());
     return true;
   }
 
@@ -156,12 +170,14 @@ final class TrainingLoop {
   /** Does one step; returns null if it was given up because of a request to stop. */
   private @Nullable Metrics step(int step) {
     long start = System.nanoTime();
-    List<Example> examples =
-        session.plan().examplesOf(step - 1).stream().map(session.examples()::get).toList();
-    Optional<StepResult> result = session.trainer().step(step, examples, this::interrupted);
+    List<Integer> places = session.plan().examplesOf(step - 1);
+    List<Example> examples = places.stream().map(session.examples()::get).toList();
+    Optional<StepResult> result =
+        session.trainer().step(step, examples, session.replayed(step - 1), this::interrupted);
     if (result.isEmpty()) {
       return null;
     }
+    session.losses().add(places, result.get());
     Metrics metrics = Metrics.of(result.get(), secondsSince(start));
     state = state.stepped(metrics);
     saver.completed(step);
@@ -172,42 +188,75 @@ final class TrainingLoop {
 
   /** Evaluates if that is due, and reports the step; returns false if it was asked to stop. */
   private boolean settle(Metrics metrics, int total) {
-    Metrics reported = metrics;
-    if (evaluationIsDue(metrics.step())) {
-      long start = System.nanoTime();
+    EvaluationPoint point = null;
+    if (evaluator.isDue(metrics.step())) {
       outlets.reporter().evaluating(metrics);
-      Optional<Evaluated> measured =
-          session.trainer().evaluate(session.heldOut(), this::interrupted);
-      if (measured.isEmpty()) {
+      point = evaluate().orElse(null);
+      if (point == null) {
         return false;
       }
-      session.trainer().observe(measured.get().loss());
-      reported = metrics.evaluated(measured.get().loss());
-      outlets.reporter().evaluated(secondsSince(start));
+    } else {
+      state = state.settled();
     }
-    state = state.settled(reported.evalLoss(), session.trainer().plateau());
+    Metrics reported = point == null ? metrics : metrics.evaluated(point);
     outlets.console().step(reported, total, speed);
-    if (reported.evalLoss() != null) {
-      outlets
-          .console()
-          .say("Held-out loss after step %d: %.4f", metrics.step(), reported.evalLoss());
+    if (point != null) {
+      outlets.console().say("%s", EvaluationText.after(point, state.evaluations()));
     }
     outlets.reporter().step(reported, speed);
     metricsLog.add(reported);
     return true;
   }
 
-  private boolean evaluationIsDue(int step) {
-    Integer every = spec.training().evalEverySteps();
-    return every != null && step % every == 0;
+  /** Measures the adapter of the newest step and takes it in; returns empty if asked to stop. */
+  private Optional<EvaluationPoint> evaluate() {
+    long start = System.nanoTime();
+    Optional<EvaluationPoint> measured =
+        evaluator.measure(state.step(), state.meanLoss(), this::interrupted);
+    measured.ifPresent(
+        point -> {
+          if (point.loss() != null) {
+            session.trainer().observe(point.loss());
+          }
+          EvaluationPoint before = state.evaluations().before().orElse(null);
+          Standing after = policy.after(state.standing(), point, before);
+          state = state.evaluated(point, session.trainer().plateau(), after);
+          if (keepsBest() && Objects.equals(after.bestStep(), point.step())) {
+            best.keep(session.adapter());
+          }
+          if (policy.exceeds(point, before)) {
+            outlets.console().say("%s", EvaluationText.exceeded(policy));
+          }
+          outlets.reporter().evaluated(secondsSince(start), Objects.requireNonNull(newest()));
+        });
+    return measured;
+  }
+
+  private boolean keepsBest() {
+    return policy.deliver() == Delivered.BEST;
+  }
+
+  /** Returns the newest evaluation with what the evaluations so far show, or null. */
+  private @Nullable EvaluationPoint newest() {
+    return state
+        .evaluations()
+        .newest()
+        .map(point -> point.withTrend(state.evaluations().trend().words()))
+        .orElse(null);
   }
 
   /** Begins to save the newest step, unless it is saved or being saved. */
   private void save() {
     if (saver.isNewer(state.step())) {
       metricsLog.flush();
-      boolean measured = state.unevaluated() == null && evaluationIsDue(state.step());
-      saver.save(state, measured ? state.evalLoss() : null);
+      EvaluationPoint measured = state.evaluations().at(state.step()).orElse(null);
+      Integer bestStep = state.standing().bestStep();
+      boolean another = keepsBest() && bestStep != null && bestStep != state.step();
+      saver.save(
+          state,
+          measured == null ? null : measured.loss(),
+          policy.checkpointScore(measured),
+          another ? best.file() : null);
     }
   }
 
@@ -230,25 +279,27 @@ final class TrainingLoop {
 
   private ExitCode deliver(int total) {
     metricsLog.flush();
-    Double before = state.evalLossBefore();
-    Double after = null;
-    if (!session.heldOut().isEmpty()) {
+    int last = state.step();
+    if (last < total) {
+      policy
+          .stop(state.standing())
+          .ifPresent(
+              why -> outlets.console().say("Stopped at step %d of %d: %s", last, total, why));
+    }
+    if (evaluator.measures()) {
       save();
-      after = evaluationIsDue(total) ? state.evalLoss() : null;
-      if (after == null) {
+      if (state.evaluations().at(last).isEmpty()) {
         outlets.reporter().evaluating();
-        Optional<Evaluated> measured =
-            session.trainer().evaluate(session.heldOut(), this::interrupted);
-        if (measured.isEmpty()) {
+        if (evaluate().isEmpty()) {
           return yielded();
         }
-        after = measured.get().loss();
-      }
-      if (before != null) {
-        outlets.console().say("Held-out loss: %.4f before, %.4f after", before, after);
       }
     }
-    RunResult result = new RunResult(total, state.loss(), before, after);
+    RunResult result = result(last);
+    if (result.adapterStep() != last) {
+      AdapterFiles.restore(best.file(), session.adapter());
+    }
+    outlets.console().say("%s", EvaluationText.result(result));
     Map<String, Path> files =
         AdapterDelivery.write(
             work.resolve("adapter"),
@@ -258,9 +309,18 @@ final class TrainingLoop {
     queue.await();
     Delivery delivery = run.deliver(files, result);
     String location = run.location(delivery.folder());
-    outlets.reporter().ended(Progress.State.DONE, after, "delivered " + location);
+    outlets.reporter().ended(Progress.State.DONE, result.evalLossAfter(), "delivered " + location);
     outlets.console().say("Adapter: %s", location);
     return ExitCode.DONE;
+  }
+
+  /** Returns how the run came out, with what was measured of the adapter that it delivers. */
+  private RunResult result(int last) {
+    int chosen = policy.delivered(state.standing(), last);
+    EvaluationPoint after =
+        chosen == last ? state.evaluations().at(last).orElse(null) : state.standing().best();
+    return new RunResult(
+        last, state.loss(), chosen, state.evaluations().before().orElse(null), after);
   }
 
   private static double secondsSince(long start) {

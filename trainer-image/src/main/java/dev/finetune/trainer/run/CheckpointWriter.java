@@ -12,6 +12,15 @@ import org.jspecify.annotations.Nullable;
 
 /** Uploads checkpoints of an attempt and lists them in the head. */
 final class CheckpointWriter {
+  /**
+   * What a checkpoint has.
+   *
+   * @param files local files by name
+   * @param evalLoss held-out loss at its step, if measured
+   * @param score by what retention compares it, less is better, where that is not the loss
+   */
+  record Content(Map<String, Path> files, @Nullable Double evalLoss, @Nullable Double score) {}
+
   private final RunFolder folder;
   private final OwnedHead head;
   private final Leftovers leftovers;
@@ -29,8 +38,7 @@ final class CheckpointWriter {
    *
    * @param before what must be in storage before the head lists it
    */
-  synchronized CheckpointEntry commit(
-      int step, Map<String, Path> files, @Nullable Double evalLoss, Runnable before) {
+  synchronized CheckpointEntry commit(int step, Content content, Runnable before) {
     begin(step);
     String name = StorageLayout.checkpointFolder(head.attempt(), step);
     Optional<CheckpointEntry> listed = listed(name);
@@ -38,7 +46,7 @@ final class CheckpointWriter {
       return listed.get();
     }
     before.run();
-    FolderUpload upload = FolderUpload.of(folder, name, files);
+    FolderUpload upload = FolderUpload.of(folder, name, content.files());
     CheckpointEntry entry =
         new CheckpointEntry(
             step,
@@ -47,7 +55,8 @@ final class CheckpointWriter {
             upload.manifestSha256(),
             upload.bytes(),
             folder.settings().clock().instant(),
-            evalLoss);
+            content.evalLoss(),
+            content.score());
     List<CheckpointEntry> dropped = new ArrayList<>();
     Head written = head.update(current -> add(current, entry, dropped));
     leftovers.remove(written, dropped);

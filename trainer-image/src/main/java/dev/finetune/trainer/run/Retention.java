@@ -9,9 +9,10 @@ import java.util.List;
 import java.util.Set;
 
 /**
- * Which checkpoints stay when one is added: the newest few, and besides them the few of least
- * held-out loss, of equal ones the earlier. One of the same or a later step that is listed already
- * belongs to a course that an attempt left when it fell back to an earlier checkpoint, and goes.
+ * Which checkpoints stay when one is added: the newest few, and besides them the few best by
+ * held-out loss or by the metric of the job, of equal ones the earlier. One of the same or a later
+ * step that is listed already belongs to a course that an attempt left when it fell back to an
+ * earlier checkpoint, and goes.
  *
  * @param head the head with the new list, newest and best
  * @param dropped what is no longer listed and may be deleted once the head is written
@@ -24,8 +25,8 @@ record Retention(Head head, List<CheckpointEntry> dropped) {
    * Adds a checkpoint.
    *
    * @param keepLast newest checkpoints to keep, from 1
-   * @param keepBest checkpoints of the least held-out loss to keep, from 0; those without a finite
-   *     loss are never among them
+   * @param keepBest best checkpoints to keep, from 0; those without a finite value are never among
+   *     them
    */
   static Retention add(Head head, CheckpointEntry added, int keepLast, int keepBest) {
     List<CheckpointEntry> course = new ArrayList<>();
@@ -60,11 +61,14 @@ record Retention(Head head, List<CheckpointEntry> dropped) {
     return kept.stream().anyMatch(other -> other.folder().equals(entry.folder()));
   }
 
-  /** Returns those with a held-out loss; the course ascends, so that of equal ones it is first. */
+  /**
+   * Returns those of which a value was measured; the course ascends, so that of equal ones it is
+   * first.
+   */
   private static List<CheckpointEntry> bestFirst(List<CheckpointEntry> course) {
     return course.stream()
-        .filter(entry -> entry.evalLoss() != null && Double.isFinite(entry.evalLoss()))
-        .sorted(Comparator.comparing(CheckpointEntry::evalLoss))
+        .filter(entry -> entry.comparedBy() != null && Double.isFinite(entry.comparedBy()))
+        .sorted(Comparator.comparing(CheckpointEntry::comparedBy))
         .toList();
   }
 }

@@ -2,6 +2,7 @@ package dev.finetune.trainer.run;
 
 import dev.finetune.api.run.CheckpointEntry;
 import dev.finetune.api.run.Delivery;
+import dev.finetune.api.run.EvaluationPoint;
 import dev.finetune.api.run.Head;
 import dev.finetune.api.run.Progress;
 import dev.finetune.api.run.RunJson;
@@ -174,11 +175,22 @@ public final class Run {
    * @param evalLoss held-out loss at this step, if measured
    */
   public CheckpointEntry commit(int step, Map<String, Path> files, @Nullable Double evalLoss) {
+    return commit(step, files, evalLoss, null);
+  }
+
+  /**
+   * Commits a checkpoint as the other method does.
+   *
+   * @param score by what retention compares it, less is better, where that is not the loss
+   */
+  public CheckpointEntry commit(
+      int step, Map<String, Path> files, @Nullable Double evalLoss, @Nullable Double score) {
     head.check();
     if (head().delivered() != null) {
       throw new IllegalStateException("the run is delivered");
     }
-    return checkpoints.commit(step, files, evalLoss, metrics::flush);
+    return checkpoints.commit(
+        step, new CheckpointWriter.Content(files, evalLoss, score), metrics::flush);
   }
 
   /**
@@ -218,10 +230,18 @@ public final class Run {
             result.loss(),
             result.evalLossBefore(),
             result.evalLossAfter(),
-            now());
+            now(),
+            result.adapterStep() == result.steps() ? null : result.adapterStep(),
+            withoutWords(result.before()),
+            withoutWords(result.after()));
     Head written = head.update(before -> withDelivery(before, delivery));
     leftovers.remove(written, List.of());
     return delivery;
+  }
+
+  /** Answers stay in progress and report: every reader of the head would have to read them. */
+  private static @Nullable EvaluationPoint withoutWords(@Nullable EvaluationPoint point) {
+    return point == null ? null : point.withoutSamples().withTrend(null);
   }
 
   /**

@@ -19,8 +19,17 @@ public record StepPlan(
     int examples, int globalBatchSize, int totalSteps, IntFunction<int[]> order) {
   /** Makes the plan of a run. */
   public static StepPlan of(Training training, int examples) {
+    return of(training, examples, 0);
+  }
+
+  /**
+   * Makes the plan of a run that leaves room in its global batches.
+   *
+   * @param replayed examples of a global batch that come from elsewhere
+   */
+  public static StepPlan of(Training training, int examples, int replayed) {
     IntFunction<int[]> order = ExampleOrder.epochs(training.seed(), examples, training.shuffle());
-    int batch = training.globalBatchSize();
+    int batch = training.globalBatchSize() - replayed;
     int perEpoch = (examples + batch - 1) / batch;
     Integer maxSteps = training.maxSteps();
     Integer epochs = training.epochs();

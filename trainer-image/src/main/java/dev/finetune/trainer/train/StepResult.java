@@ -1,5 +1,7 @@
 package dev.finetune.trainer.train;
 
+import java.util.List;
+
 /**
  * What an optimizer step did.
  *
@@ -10,6 +12,7 @@ package dev.finetune.trainer.train;
  * @param gradientNorm L2 norm before clipping
  * @param tokens tokens of the global batch
  * @param supervisedTokens tokens that were learned
+ * @param examples what each example of the global batch came to, in its order
  */
 public record StepResult(
     int step,
@@ -17,4 +20,10 @@ public record StepResult(
     double learningRate,
     double gradientNorm,
     int tokens,
-    int supervisedTokens) {}
+    int supervisedTokens,
+    List<ExampleLoss> examples) {
+  /** Copies the list. */
+  public StepResult {
+    examples = List.copyOf(examples);
+  }
+}

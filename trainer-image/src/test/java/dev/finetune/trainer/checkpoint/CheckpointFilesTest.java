@@ -18,10 +18,14 @@ import dev.finetune.trainer.lora.LoraAdapter;
 import dev.finetune.trainer.model.DecoderModel;
 import dev.finetune.trainer.optim.LearningRate;
 import dev.finetune.trainer.train.AdapterTrainer;
+import dev.finetune.trainer.train.ExampleLoss;
+import dev.finetune.trainer.train.ExampleLosses;
 import dev.finetune.trainer.train.StepResult;
 import dev.finetune.trainer.train.TrainingSpec;
+import java.io.IOException;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import org.junit.jupiter.api.Test;
@@ -69,8 +73,10 @@ class CheckpointFilesTest {
       step(uninterrupted, 2);
       uninterrupted.observe(2.6);
       TrainingState state = write(first, uninterrupted);
-      assertThat(CheckpointFiles.restore(folder, second, resumed)).isEqualTo(state);
+      ExampleLosses losses = new ExampleLosses(3);
+      assertThat(CheckpointFiles.restore(folder, second, resumed, losses)).isEqualTo(state);
       assertThat(second.parameters().toFloats()).isEqualTo(first.parameters().toFloats());
+      assertThat(losses.columns()).usingRecursiveComparison().isEqualTo(losses().columns());
       for (int step = 3; step <= 5; step++) {
         StepResult expected = step(uninterrupted, step);
         assertThat(expected.learningRate()).as("reduced once").isEqualTo(0.5e-2);
@@ -79,6 +85,36 @@ class CheckpointFilesTest {
       assertThat(second.parameters().toFloats()).isEqualTo(first.parameters().toFloats());
       assertThat(values(resumed)).isEqualTo(values(uninterrupted));
     }
+  }
+
+  @Test
+  void refusesTheLossesOfOtherExamplesAndDoesWithoutThoseOfAnOlderTrainer() throws IOException {
+    Kernels kernels = TestEngine.kernels(ElementType.F32);
+    Training adam = TrainingSpec.of("optimizer: AdamW");
+    try (DecoderModel model = RandomModel.load(kernels, config, null, 3);
+        LoraAdapter adapter = RandomModel.adapter(kernels, model, 16, 4);
+        AdapterTrainer trainer = trainer(kernels, model, adapter, adam, 1)) {
+      step(trainer, 1);
+      write(adapter, trainer);
+      assertThatThrownBy(
+              () -> CheckpointFiles.restore(folder, adapter, trainer, new ExampleLosses(4)))
+          .isInstanceOf(UnreadableData.class)
+          .hasMessageContaining(
+              "losses.safetensors: tensor 'first': expected F32 [4], found F32 [3]");
+      Files.delete(folder.resolve("losses.safetensors"));
+      ExampleLosses losses = new ExampleLosses(4);
+      CheckpointFiles.restore(folder, adapter, trainer, losses);
+      assertThat(losses.of(0)).isEmpty();
+    }
+  }
+
+  private static ExampleLosses losses() {
+    ExampleLosses losses = new ExampleLosses(3);
+    losses.add(
+        List.of(2, 0),
+        new StepResult(
+            1, 1.5, 1e-3, 1, 9, 5, List.of(new ExampleLoss(4.5, 3), new ExampleLoss(3, 2))));
+    return losses;
   }
 
   @Test
@@ -93,11 +129,11 @@ class CheckpointFilesTest {
         AdapterTrainer plateau = trainer(kernels, model, adapter, TrainingSpec.of(PLATEAU), 1)) {
       step(written, 1);
       write(adapter, written);
-      assertThatThrownBy(() -> CheckpointFiles.restore(folder, adapter, eightBit))
+      assertThatThrownBy(() -> CheckpointFiles.restore(folder, adapter, eightBit, losses()))
           .isInstanceOf(UnreadableData.class)
           .hasMessageContaining("optimizer.safetensors: tensor 'model.layers.0.")
           .hasMessageContaining("expected U8 [");
-      assertThatThrownBy(() -> CheckpointFiles.restore(folder, adapter, plateau))
+      assertThatThrownBy(() -> CheckpointFiles.restore(folder, adapter, plateau, losses()))
           .isInstanceOf(UnreadableData.class)
           .hasMessageContaining("REDUCE_ON_PLATEAU");
     }
@@ -105,7 +141,7 @@ class CheckpointFilesTest {
 
   private TrainingState write(LoraAdapter adapter, AdapterTrainer trainer) {
     TrainingState state = new TrainingState(2, 1.25, 3.0, 2.6, trainer.plateau(), null);
-    CheckpointFiles.write(folder, adapter, "{}", trainer, state);
+    CheckpointFiles.write(folder, adapter, "{}", trainer, losses(), state, null);
     return state;
   }
 

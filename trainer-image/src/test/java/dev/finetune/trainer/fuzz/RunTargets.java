@@ -39,7 +39,7 @@ final class RunTargets {
             "checkpoint-request",
             CheckpointRequest.class,
             new CheckpointRequest("id", Instant.parse("2026-01-01T00:00:00Z"))),
-        document("state", TrainingState.class, TrainingState.start(2.5, null)));
+        document("state", TrainingState.class, new TrainingState(3, 1.5, 2.5, 1.75, null, null)));
   }
 
   private static Progress progress() {

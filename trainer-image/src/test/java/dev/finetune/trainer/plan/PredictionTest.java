@@ -92,6 +92,16 @@ class PredictionTest {
   @ParameterizedTest
   @MethodSource("cases")
   void predictsTheTensorsOfEachPartOfARun(Case run) {
+    check(run, false);
+  }
+
+  @ParameterizedTest
+  @MethodSource("cases")
+  void predictsTheTensorsOfAStepThatComparesWithTheBase(Case run) {
+    check(run, true);
+  }
+
+  private static void check(Case run, boolean divergence) {
     Kernels kernels = TestEngine.kernels(run.type());
     Engine engine = TestEngine.engine();
     List<Example> examples = RandomModel.examples(run.config().vocabularySize(), 9, run.lengths());
@@ -99,8 +109,8 @@ class PredictionTest {
     engine.resetPeakBytes();
     try (DecoderModel model = RandomModel.load(kernels, run.config(), run.quantization(), 3);
         LoraAdapter adapter = new LoraAdapter(kernels, shape(run, model));
-        AdapterTrainer trainer = trainer(kernels, model, adapter, run)) {
-      List<PhasePeak> phases = predicted(run, model, examples);
+        AdapterTrainer trainer = trainer(kernels, model, adapter, run, divergence)) {
+      List<PhasePeak> phases = predicted(run, model, examples, divergence);
       assertThat(engine.liveBytes() - before).as("kept").isEqualTo(peak(phases, Phase.LOADING));
       trainer.evaluate(examples, () -> false);
       engine.resetPeakBytes();
@@ -121,7 +131,7 @@ class PredictionTest {
   }
 
   private static AdapterTrainer trainer(
-      Kernels kernels, DecoderModel model, LoraAdapter adapter, Case run) {
+      Kernels kernels, DecoderModel model, LoraAdapter adapter, Case run, boolean divergence) {
     return new AdapterTrainer(
         kernels,
         model,
@@ -132,10 +142,12 @@ class PredictionTest {
             WHOLE,
             new LearningRate(Schedule.CONSTANT, 1e-3, 0, 10),
             1,
-            run.recompute()));
+            run.recompute(),
+            divergence ? 0.5 : 0));
   }
 
-  private static List<PhasePeak> predicted(Case run, DecoderModel model, List<Example> examples) {
+  private static List<PhasePeak> predicted(
+      Case run, DecoderModel model, List<Example> examples, boolean divergence) {
     Workload workload =
         new Workload(
             run.config(),
@@ -144,7 +156,8 @@ class PredictionTest {
             shape(run, model),
             run.dropout(),
             Optimizer.ADAM_W,
-            false);
+            false,
+            divergence);
     List<Workload.Batch> batches =
         List.of(
             new Workload.Batch(

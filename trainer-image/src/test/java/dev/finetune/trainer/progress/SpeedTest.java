@@ -61,6 +61,7 @@ class SpeedTest {
   }
 
   private static Metrics metrics(int step, int tokens, double seconds) {
-    return new Metrics(step, 2.5, 1e-3, 1, tokens, tokens, null, tokens / seconds, seconds);
+    return new Metrics(
+        step, 2.5, 1e-3, 1, tokens, tokens, null, null, null, tokens / seconds, seconds);
   }
 }

@@ -127,6 +127,7 @@ class CheckpointRequestsTest {
         1.0,
         2.0,
         0.0,
+        null,
         answered,
         null,
         Instant.EPOCH);
