@@ -157,7 +157,6 @@ final class BaseModelOptions {
    * begin at other weights, stay beside them.
    *
    * @throws InvalidConfiguration if the adapter is that of a classifier
-   *
    * @param sources closed after what is loaded
    */
   Loaded loadMerged(Sources sources) {

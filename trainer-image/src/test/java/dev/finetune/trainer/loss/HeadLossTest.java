@@ -70,8 +70,7 @@ class HeadLossTest {
     double[] plain = new double[3];
     double[] smooth = new double[3];
     double[] even = {1, 1, 1};
-    double loss =
-        new OneLabel(LABELS, even, 0, false).loss(new float[] {2}, logits, plain);
+    double loss = new OneLabel(LABELS, even, 0, false).loss(new float[] {2}, logits, plain);
     assertThat(new OneLabel(LABELS, even, 0.3, false).loss(new float[] {2}, logits, smooth))
         .isEqualTo(loss);
     for (int i = 0; i < 3; i++) {
@@ -171,7 +170,8 @@ class HeadLossTest {
     ModelConfig config = RandomModel.config(2, 2, 2, 4);
     try (DecoderModel model = RandomModel.load(kernels, config, null, 3);
         LoraAdapter adapter = adapter(kernels, model, config)) {
-      accumulate(model, adapter, model.headLoss(adapter, problem(words)), examples(config, words), budget);
+      accumulate(
+          model, adapter, model.headLoss(adapter, problem(words)), examples(config, words), budget);
       return adapter.gradients().toFloats();
     }
   }
