@@ -93,7 +93,8 @@ def run(name, models, out, seed, steps):
     rng = random.Random(f"{seed}-{name}")
     torch.manual_seed(seed)
     words = kind == "token"
-    config = AutoConfig.from_pretrained(models / base, num_labels=labels, pad_token_id=0, classifier_dropout=0.0)
+    config = AutoConfig.from_pretrained(models / base, num_labels=labels, pad_token_id=0)
+    config.classifier_dropout = 0.0  # as an argument it is dropped, and a tenth of the hidden states with it
     config.problem_type = {"multi": "multi_label_classification", "regression": "regression"}.get(kind)
     load = AutoModelForTokenClassification if words else AutoModelForSequenceClassification
     model = load.from_pretrained(models / base, config=config, dtype=torch.float32, attn_implementation="eager")

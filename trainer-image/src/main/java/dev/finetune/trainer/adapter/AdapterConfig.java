@@ -159,6 +159,7 @@ public record AdapterConfig(
       throw new UnsupportedModel(
           file + ": expected an adapter of peft_type LORA, was '" + type + "'");
     }
+    Task task = task(file, json.path("task_type"));
     requireText(file, json, "bias", "none");
     return new AdapterConfig(
         json.path("base_model_name_or_path").asText(),
@@ -173,7 +174,7 @@ public record AdapterConfig(
             modules(file, json),
             new ModulePatterns(
                 numbers(file, json, "rank_pattern"), numbers(file, json, "alpha_pattern"))),
-        task(file, json.path("task_type")));
+        task);
   }
 
   private static Task task(Path file, JsonNode type) {

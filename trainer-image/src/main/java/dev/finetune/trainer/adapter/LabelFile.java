@@ -62,10 +62,7 @@ public record LabelFile(Task task, ProblemType problem, List<String> labels) {
       fields.put("id2label", names);
       fields.put("label2id", indexes);
     }
-    if (task == Task.TOKEN_CLASSIFICATION) {
-      // Left out, transformers drops a tenth of the hidden states while it trains on.
-      fields.put("classifier_dropout", 0.0);
-    } else {
+    if (task == Task.SEQUENCE_CLASSIFICATION) {
       fields.put("problem_type", PROBLEMS.get(problem));
     }
     try {

@@ -23,8 +23,7 @@ public record TokenListing(Tokenizer tokenizer) {
         "Row %d: %d tokens, %d learned (*)"
             .formatted(example.index(), example.inputIds().length, example.supervisedTokens()));
     for (int i = 0; i < example.inputIds().length; i++) {
-      // The label of the first token is never used.
-      boolean learned = i > 0 && example.labels()[i] != Example.NOT_SUPERVISED;
+      boolean learned = example.learns(i);
       lines.add(
           String.format(
                   Locale.ROOT,
@@ -41,7 +40,7 @@ public record TokenListing(Tokenizer tokenizer) {
   /** A row of token ids may learn another token than the one that is there. */
   private String otherLabel(Example example, int place, boolean learned) {
     int label = example.labels()[place];
-    return learned && label != example.inputIds()[place]
+    return learned && example.target() == null && label != example.inputIds()[place]
         ? "  learns " + label + " " + text(new int[] {label}, 0)
         : "";
   }

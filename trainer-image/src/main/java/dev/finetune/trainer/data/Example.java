@@ -61,6 +61,15 @@ public record Example(int index, int[] inputIds, int[] labels, @Nullable Target 
     };
   }
 
+  /** Returns whether something is learned of a token: itself, or what the head says of it. */
+  public boolean learns(int place) {
+    return switch (target) {
+      case null -> place > 0 && labels[place] != NOT_SUPERVISED;
+      case Target.OfText _ -> place == inputIds.length - 1;
+      case Target.OfTokens(int[] ofTokens, _) -> ofTokens[place] != NOT_SUPERVISED;
+    };
+  }
+
   private static int count(int[] labels, int from) {
     int count = 0;
     for (int i = from; i < labels.length; i++) {

@@ -16,7 +16,7 @@ import net.jqwik.api.constraints.IntRange;
 import net.jqwik.api.constraints.Size;
 import org.junit.jupiter.api.Test;
 
-/** Metrics against numbers of scikit-learn 1.7, scipy 1.16 and seqeval 1.2. */
+/** Metrics against numbers of scikit-learn 1.9, scipy 1.17 and seqeval 1.2. */
 class MetricsTest {
   private static final List<String> LABELS = List.of("a", "b", "c", "d");
   private static final int[] ACTUAL = {
