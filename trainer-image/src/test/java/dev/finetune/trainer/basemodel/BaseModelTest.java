@@ -119,7 +119,7 @@ class BaseModelTest {
         "mlp_bias | true | mlp_bias true is not supported",
         "hidden_act | \"gelu\" | hidden_act gelu is not supported",
         "sliding_window | 4096 | sliding_window the integer 4096 is not supported",
-        "quantization_config | {} | quantization_config an object is not supported",
+        "quantization_config | {} | quantization_config: expected load_in_4bit, use bitsandbytes in 4 bits",
         "partial_rotary_factor | 0.5 | partial_rotary_factor 0.5 is not supported",
         "rope_scaling | {\"type\":\"yarn\",\"factor\":2} | rope_scaling: rope_type 'yarn' is not supported, use default, linear or llama3",
       })
