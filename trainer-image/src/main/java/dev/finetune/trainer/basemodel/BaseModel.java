@@ -1,7 +1,10 @@
 package dev.finetune.trainer.basemodel;
 
+import dev.finetune.api.spec.Quantization;
 import dev.finetune.trainer.failure.UnreadableData;
 import dev.finetune.trainer.failure.UnsupportedModel;
+import dev.finetune.trainer.json.JsonFile;
+import dev.finetune.trainer.quant.BitsAndBytesReader;
 import dev.finetune.trainer.tokenizer.SpecialTokensInText;
 import dev.finetune.trainer.tokenizer.Tokenizer;
 import dev.finetune.trainer.weights.GgufReader;
@@ -9,6 +12,7 @@ import dev.finetune.trainer.weights.SafetensorsReader;
 import dev.finetune.trainer.weights.WeightReader;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Optional;
 
 /**
  * A frozen base model on disk: configuration, weights and tokenizer. What it is made of was checked
@@ -63,14 +67,18 @@ public final class BaseModel implements AutoCloseable {
   }
 
   private static BaseModel openFolder(Path folder, SpecialTokensInText specialTokens) {
-    ModelConfig config = HuggingFaceConfig.read(folder.resolve("config.json"));
+    Path settings = folder.resolve("config.json");
+    ModelConfig config = HuggingFaceConfig.read(settings);
+    boolean quantized =
+        StoredQuantization.declared(JsonFile.readObject(settings, JsonFile.SETTINGS_BYTES));
     SafetensorsReader weights = SafetensorsReader.openModel(folder);
     boolean opened = false;
     try {
-      DecoderTensors.require(folder.toString(), config, weights);
-      requireReadable(folder, config, weights);
+      WeightReader values = quantized ? BitsAndBytesReader.of(folder.toString(), weights) : weights;
+      DecoderTensors.require(folder.toString(), config, values);
+      requireReadable(folder, config, weights, values);
       Tokenizer tokenizer = Tokenizer.fromFolder(folder, specialTokens);
-      BaseModel model = new BaseModel(name(folder), config, weights, tokenizer);
+      BaseModel model = new BaseModel(name(folder), config, values, tokenizer);
       model.requireFittingTokenizer(folder);
       opened = true;
       return model;
@@ -99,9 +107,11 @@ public final class BaseModel implements AutoCloseable {
     }
   }
 
-  private static void requireReadable(Path folder, ModelConfig config, SafetensorsReader weights) {
+  private static void requireReadable(
+      Path folder, ModelConfig config, SafetensorsReader weights, WeightReader values) {
     for (String tensor : DecoderTensors.shapes(config).keySet()) {
-      if (!weights.type(tensor).readableAsFloat()) {
+      boolean quantized = values instanceof BitsAndBytesReader stored && stored.isQuantized(tensor);
+      if (!quantized && !weights.type(tensor).readableAsFloat()) {
         throw new UnsupportedModel(
             "%s: tensor '%s': type %s is not supported, use F32, F16 or BF16"
                 .formatted(folder, tensor, weights.type(tensor)));
@@ -136,6 +146,11 @@ public final class BaseModel implements AutoCloseable {
   /** Returns the weights, which close with this model. */
   public WeightReader weights() {
     return weights;
+  }
+
+  /** Returns how the linear layers are stored, if they are quantized as {@code NF4}. */
+  public Optional<Quantization> quantization() {
+    return weights instanceof BitsAndBytesReader stored ? stored.quantization() : Optional.empty();
   }
 
   /** Returns the tokenizer, which closes with this model. */

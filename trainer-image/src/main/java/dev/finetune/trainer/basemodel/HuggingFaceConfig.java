@@ -82,12 +82,11 @@ final class HuggingFaceConfig {
     if (activation != null && !activation.equals("silu")) {
       throw unsupported("hidden_act", activation);
     }
-    for (String absent : new String[] {"sliding_window", "quantization_config"}) {
-      JsonNode value = fields.node(absent);
-      if (value != null) {
-        throw unsupported(absent, JsonFields.describe(value));
-      }
+    JsonNode window = fields.node("sliding_window");
+    if (window != null) {
+      throw unsupported("sliding_window", JsonFields.describe(window));
     }
+    StoredQuantization.declared(fields);
     double partial = fields.doubleOr("partial_rotary_factor", 1);
     if (partial != 1) {
       throw unsupported("partial_rotary_factor", String.valueOf(partial));

@@ -9,7 +9,7 @@ import java.util.List;
  * Finds the rule behind the rotary factors of a GGUF file: {@code config.json} has a place for the
  * rule only. The published rules are those of Llama 3.1 and 3.3 (factor 8) and 3.2 (factor 32).
  */
-final class Llama3Divisors {
+public final class Llama3Divisors {
   private static final List<RopeScaling.Llama3> PUBLISHED =
       List.of(new RopeScaling.Llama3(8, 1, 4, 8192), new RopeScaling.Llama3(32, 1, 4, 8192));
 
@@ -36,7 +36,7 @@ final class Llama3Divisors {
   }
 
   /** Returns what the rule divides each frequency by, one for each pair of a head. */
-  static float[] of(ModelConfig config, RopeScaling.Llama3 rule) {
+  public static float[] of(ModelConfig config, RopeScaling.Llama3 rule) {
     float[] divisors = new float[config.headSize() / 2];
     double longest = rule.originalMaxPositions() / rule.lowFrequencyFactor();
     double shortest = rule.originalMaxPositions() / rule.highFrequencyFactor();

@@ -9,6 +9,7 @@ import dev.finetune.trainer.engine.Kernels;
 import dev.finetune.trainer.engine.Scope;
 import dev.finetune.trainer.engine.Tensor;
 import dev.finetune.trainer.lora.LinearShape;
+import dev.finetune.trainer.quant.BitsAndBytesReader;
 import dev.finetune.trainer.quant.DenseWeight;
 import dev.finetune.trainer.quant.FrozenWeight;
 import dev.finetune.trainer.quant.Nf4Table;
@@ -106,7 +107,8 @@ public final class ModelLoader {
    * Loads a decoder whose linear layers are quantized, or were quantized before.
    *
    * <p>On a GPU the cache is not used: to write its tensors they would all have to be copied to the
-   * machine's memory, and the mean of the scales is rounded in another order there.
+   * machine's memory, and the mean of the scales is rounded in another order there. Nor is it for a
+   * checkpoint that is quantized already.
    *
    * @param cache where they are taken from, or else, once the model is loaded, written to beside
    *     what comes next
@@ -117,7 +119,7 @@ public final class ModelLoader {
       WeightReader weights,
       Quantization quantization,
       QuantizedCache cache) {
-    if (kernels.engine().device() != ComputeDevice.CPU) {
+    if (kernels.engine().device() != ComputeDevice.CPU || weights instanceof BitsAndBytesReader) {
       return load(kernels, config, weights, quantization);
     }
     try (QuantizedReader stored = cache.open(config).orElse(null)) {
@@ -227,6 +229,13 @@ public final class ModelLoader {
     if (quantization == null || table == null) {
       Arriving<Tensor> dense = activations(name);
       return () -> new DenseWeight(dense.get());
+    }
+    if (weights instanceof BitsAndBytesReader checkpoint) {
+      if (!checkpoint.isQuantized(name)) {
+        Arriving<Tensor> dense = activations(name);
+        return () -> new DenseWeight(dense.get());
+      }
+      return () -> checkpoint.weight(kernels, table, name);
     }
     long[] shape = weights.shape(name);
     QuantizedReader stored = origin.stored();

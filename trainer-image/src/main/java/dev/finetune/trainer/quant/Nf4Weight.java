@@ -31,7 +31,9 @@ public final class Nf4Weight implements FrozenWeight {
   private sealed interface Scales {
     record Plain(Tensor absmax) implements Scales {}
 
-    record Nested(Tensor codes, Tensor absmax, long count, double offset) implements Scales {}
+    /** The map is what the codes stand for. */
+    record Nested(Tensor codes, Tensor absmax, long count, double offset, Tensor map)
+        implements Scales {}
   }
 
   private Nf4Weight(Builder builder) {
@@ -67,8 +69,16 @@ public final class Nf4Weight implements FrozenWeight {
       source.copy(QuantizedShape.CODES, codes);
       Tensor nested = engine.empty(scope, ElementType.F32, shape.nested());
       source.copyFloats(QuantizedShape.NESTED, nested);
+      float[] map = source.nestedMap();
       this.scales =
-          new Scales.Nested(codes, nested, shape.scales(), source.number(QuantizedShape.OFFSET));
+          new Scales.Nested(
+              codes,
+              nested,
+              shape.scales(),
+              source.number(QuantizedShape.OFFSET),
+              Arrays.equals(map, DoubleQuantization.map())
+                  ? table.nested()
+                  : engine.floats(scope, map, map.length));
     } else {
       Tensor absmax = engine.empty(scope, ElementType.F32, shape.scales());
       source.copyFloats(QuantizedShape.ABSMAX, absmax);
@@ -196,7 +206,8 @@ public final class Nf4Weight implements FrozenWeight {
         bytes(engine, scope, Arrays.copyOf(nested.codes(), wholeBlocks), wholeBlocks),
         engine.floats(scope, nested.absmax(), nested.absmax().length),
         count,
-        nested.offset());
+        nested.offset(),
+        table.nested());
   }
 
   /** Returns the mean as libtorch sums it, which bitsandbytes' bytes depend on. */
@@ -221,7 +232,7 @@ public final class Nf4Weight implements FrozenWeight {
                     temporary,
                     nested.codes(),
                     nested.absmax(),
-                    table.nested(),
+                    nested.map(),
                     DoubleQuantization.BLOCK,
                     nested.count(),
                     nested.offset());

@@ -12,4 +12,12 @@ public interface QuantizedSource {
 
   /** Returns a single number. */
   float number(String name);
+
+  /**
+   * Returns the 256 values that quantized scales stand for: those of {@link DoubleQuantization},
+   * unless the weight was quantized elsewhere.
+   */
+  default float[] nestedMap() {
+    return DoubleQuantization.map();
+  }
 }

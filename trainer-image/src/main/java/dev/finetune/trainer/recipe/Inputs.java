@@ -7,6 +7,7 @@ import dev.finetune.api.spec.Quantization;
 import dev.finetune.trainer.audit.AuditReport;
 import dev.finetune.trainer.audit.AuditText;
 import dev.finetune.trainer.basemodel.BaseModel;
+import dev.finetune.trainer.basemodel.StoredQuantization;
 import dev.finetune.trainer.data.EvalSplit;
 import dev.finetune.trainer.data.Example;
 import dev.finetune.trainer.data.Labeling;
@@ -215,6 +216,16 @@ record Inputs(
         Versions.all(),
         0,
         labels());
+  }
+
+  /**
+   * Returns how a job keeps the base model's weights, or null if it does not quantize them.
+   *
+   * @throws dev.finetune.trainer.failure.InvalidConfiguration if it asks for something else than
+   *     what they are stored in
+   */
+  @Nullable Quantization quantization(FineTuneJobSpec spec) {
+    return StoredQuantization.agree(spec.quantization(), base.quantization().orElse(null));
   }
 
   /**

@@ -2,6 +2,7 @@ package dev.finetune.trainer.recipe;
 
 import dev.finetune.api.spec.FineTuneJobSpec;
 import dev.finetune.api.spec.OptimizerOptions;
+import dev.finetune.api.spec.Quantization;
 import dev.finetune.trainer.adapter.RequestedAdapter;
 import dev.finetune.trainer.basemodel.DecoderTensors;
 import dev.finetune.trainer.basemodel.ModelConfig;
@@ -32,7 +33,12 @@ final class MemoryPlanning {
   static Planner of(FineTuneJobSpec spec, Inputs inputs, String precision, MemoryLimit limit) {
     Workload workload =
         workload(
-            spec, inputs.base().config(), inputs.classifier(), inputs.initialAdapter(), precision);
+            spec,
+            inputs.base().config(),
+            inputs.classifier(),
+            inputs.quantization(spec),
+            inputs.initialAdapter(),
+            precision);
     return new Planner(
         workload, new Examples(spec, inputs.examples(), inputs.heldOut(), inputs.general()), limit);
   }
@@ -42,7 +48,7 @@ final class MemoryPlanning {
     int length = Math.min(spec.training().maxLength(), config.maxPositions());
     int global = Math.multiplyExact(length, spec.training().globalBatchSize());
     return new Planner(
-        workload(spec, config, Classifier.assumed(spec), null, precision),
+        workload(spec, config, Classifier.assumed(spec), spec.quantization(), null, precision),
         new Planner.Uniform(length, global),
         limit);
   }
@@ -51,6 +57,7 @@ final class MemoryPlanning {
       FineTuneJobSpec spec,
       ModelConfig config,
       @Nullable Classifier classifier,
+      @Nullable Quantization quantization,
       @Nullable Path initial,
       String precision) {
     ModelModules base = ModelModules.of(DecoderTensors.shapes(config), config.layers());
@@ -62,7 +69,7 @@ final class MemoryPlanning {
     OptimizerOptions options = spec.training().optimizerOptions();
     return new Workload(
         config,
-        spec.quantization(),
+        quantization,
         Resolved.elementType(precision),
         shape,
         spec.adapter().dropout(),

@@ -113,7 +113,7 @@ record Session(
     AdapterSettings settings =
         new RequestedAdapter(spec.adapter(), inputs.modules(), ForgettingGuard.frozen(spec))
             .settings(initial == null ? null : InitialAdapter.config(initial, inputs.classifier()));
-    Quantization quantization = spec.quantization();
+    Quantization quantization = inputs.quantization(spec);
     QuantizedCache cache = inputs.quantizedCache(quantization, record, console);
     AdaptedModel adapted =
         initial == null

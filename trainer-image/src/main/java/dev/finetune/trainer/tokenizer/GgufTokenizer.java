@@ -85,10 +85,16 @@ final class GgufTokenizer {
       json.writeStartObject();
       json.writeStringField("version", "1.0");
       writeAddedTokens(json);
-      writePreTokenizer(json);
-      json.writeObjectFieldStart("decoder");
-      writeByteLevel(json);
-      writeModel(json);
+      String name = metadata.requireText(PREFIX + "pre");
+      if (PreTokenizers.composes(name)) {
+        json.writeObjectFieldStart("normalizer");
+        json.writeStringField("type", "NFC");
+        json.writeEndObject();
+      }
+      writePreTokenizer(name, json);
+      json.writeFieldName("decoder");
+      PreTokenizers.writeByteLevel(json, true);
+      writeModel(PreTokenizers.ignoresMerges(name), json);
       json.writeEndObject();
     } catch (IOException e) {
       throw new UncheckedIOException(e);
@@ -113,44 +119,22 @@ final class GgufTokenizer {
     json.writeEndArray();
   }
 
-  private void writePreTokenizer(JsonGenerator json) throws IOException {
-    String name = metadata.requireText(PREFIX + "pre");
-    json.writeObjectFieldStart("pre_tokenizer");
-    switch (name) {
-      case "gpt-2" -> writeByteLevel(json);
-      case "smollm" -> {
-        json.writeStringField("type", "Sequence");
-        json.writeArrayFieldStart("pretokenizers");
-        json.writeStartObject();
-        json.writeStringField("type", "Digits");
-        json.writeBooleanField("individual_digits", true);
-        json.writeEndObject();
-        json.writeStartObject();
-        writeByteLevel(json);
-        json.writeEndArray();
-        json.writeEndObject();
-      }
-      default ->
-          throw new UnsupportedModel(
-              "%s: pre-tokenizer '%s' is not supported, use gpt-2 or smollm"
-                  .formatted(metadata.source(), name));
+  private void writePreTokenizer(String name, JsonGenerator json) throws IOException {
+    json.writeFieldName("pre_tokenizer");
+    if (!PreTokenizers.write(name, json)) {
+      throw new UnsupportedModel(
+          "%s: pre-tokenizer '%s' is not supported, use %s"
+              .formatted(metadata.source(), name, PreTokenizers.NAMES));
     }
   }
 
-  private static void writeByteLevel(JsonGenerator json) throws IOException {
-    json.writeStringField("type", "ByteLevel");
-    json.writeBooleanField("add_prefix_space", false);
-    json.writeBooleanField("trim_offsets", true);
-    json.writeBooleanField("use_regex", true);
-    json.writeEndObject();
-  }
-
-  private void writeModel(JsonGenerator json) throws IOException {
+  private void writeModel(boolean ignoresMerges, JsonGenerator json) throws IOException {
     json.writeObjectFieldStart("model");
     json.writeStringField("type", "BPE");
-    for (String flag : List.of("fuse_unk", "byte_fallback", "ignore_merges")) {
+    for (String flag : List.of("fuse_unk", "byte_fallback")) {
       json.writeBooleanField(flag, false);
     }
+    json.writeBooleanField("ignore_merges", ignoresMerges);
     Map<String, Integer> ids = new HashMap<>();
     json.writeObjectFieldStart("vocab");
     for (int id = 0; id < tokens.size(); id++) {

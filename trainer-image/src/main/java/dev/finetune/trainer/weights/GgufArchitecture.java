@@ -118,6 +118,29 @@ enum GgufArchitecture {
             .formatted(Integer.parseInt(block.group(1)), inner, block.group(3));
   }
 
+  /**
+   * Returns the name in files of a tensor of the Hugging Face layout.
+   *
+   * @throws UnsupportedModel if there is none
+   */
+  String fileName(String name) {
+    for (Map.Entry<String, String> top : TOP.entrySet()) {
+      if (top.getValue().equals(name)) {
+        return top.getKey();
+      }
+    }
+    Matcher layer = LAYER.matcher(name);
+    if (layer.matches()) {
+      for (Map.Entry<String, String> inner : names.entrySet()) {
+        if (inner.getValue().equals(layer.group(2))) {
+          return "blk.%s.%s.%s".formatted(layer.group(1), inner.getKey(), layer.group(3));
+        }
+      }
+    }
+    throw new UnsupportedModel(
+        "tensor '%s' has no name in GGUF of architecture %s".formatted(name, key()));
+  }
+
   /** Returns whether the rows of a tensor lie in pairs, given its Hugging Face name. */
   boolean pairedQuery(String name) {
     return pairedRows && inLayer(name, "self_attn.q_proj");

@@ -54,6 +54,15 @@ public final class GgufMetadata {
     return source;
   }
 
+  /**
+   * Returns a value as it is.
+   *
+   * @throws UnreadableData if there is no such key
+   */
+  public Value value(String key) {
+    return require(key);
+  }
+
   /** Returns whether there is such a key. */
   public boolean has(String key) {
     return values.containsKey(key);

@@ -64,7 +64,8 @@ public final class GgufReader implements WeightReader {
     this.metadata = metadata;
     this.architecture = architecture;
     this.tensors = tensors;
-    this.heads = metadata.requireInt(architecture.key() + ".attention.head_count");
+    // An adapter's file has none.
+    this.heads = metadata.intOr(architecture.key() + ".attention.head_count", 0);
     this.keyValueHeads = metadata.intOr(architecture.key() + ".attention.head_count_kv", heads);
     tensors.forEach(this::requireHeadsDivide);
   }

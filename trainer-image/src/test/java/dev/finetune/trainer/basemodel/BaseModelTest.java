@@ -119,7 +119,7 @@ class BaseModelTest {
         "mlp_bias | true | mlp_bias true is not supported",
         "hidden_act | \"gelu\" | hidden_act gelu is not supported",
         "sliding_window | 4096 | sliding_window the integer 4096 is not supported",
-        "quantization_config | {} | quantization_config an object is not supported",
+        "quantization_config | {} | quantization_config: expected load_in_4bit, use bitsandbytes in 4 bits",
         "partial_rotary_factor | 0.5 | partial_rotary_factor 0.5 is not supported",
         "rope_scaling | {\"type\":\"yarn\",\"factor\":2} | rope_scaling: rope_type 'yarn' is not supported, use default, linear or llama3",
       })
@@ -216,7 +216,7 @@ class BaseModelTest {
         "token_embd.weight | rope_freqs.weight | tensor 'token_embd.weight' is missing",
         "blk.0.attn_q.weight | blk.0.attn_q.rotten | tensor 'model.layers.0.self_attn.q_proj.weight' is missing, expected shape [64, 64]",
         "`llama.rope.dimension_count\u0004\0\0\0\u0010` | `llama.rope.dimension_count\u0004\0\0\0\u0008` | llama.rope.dimension_count 8 is not supported where the head size is 16",
-        "`\u0005\0\0\0\0\0\0\0gpt-2` | `\u0005\0\0\0\0\0\0\0qwen2` | pre-tokenizer 'qwen2' is not supported, use gpt-2 or smollm",
+        "`\u0005\0\0\0\0\0\0\0gpt-2` | `\u0005\0\0\0\0\0\0\0chatg` | pre-tokenizer 'chatg' is not supported, use gpt-2, smollm, llama-bpe or qwen2",
         "`\u0004\0\0\0\0\0\0\0gpt2` | `\u0004\0\0\0\0\0\0\0bert` | tokenizer model 'bert' is not supported, use gpt2 (byte-level BPE)",
       })
   void refusesInGgufByName(String before, String after, String message) throws IOException {
