@@ -24,6 +24,8 @@ final class TrainerEnvironment {
   /** By what the trainer divides the token budget of the run; 1 if it is not there. */
   static final String TOKEN_BUDGET_DIVISOR = "FINETUNE_TOKEN_BUDGET_DIVISOR";
 
+  private static final String HUB = "hf://";
+
   private TrainerEnvironment() {}
 
   static List<EnvVar> of(FineTuneJob job, AttemptSettings attempt) {
@@ -36,7 +38,9 @@ final class TrainerEnvironment {
     cacheLimit(spec).ifPresent(limit -> variables.add(variable("FINETUNE_CACHE_LIMIT", limit)));
     variables.add(variable("FINETUNE_PVC_ROOT", TrainerVolumes.PVC_ROOT));
     addCredentials(variables, "", spec.storage().secretRef());
-    addCredentials(variables, "FINETUNE_MODEL_", spec.model().secretRef());
+    if (!spec.model().uri().startsWith(HUB)) {
+      addCredentials(variables, "FINETUNE_MODEL_", spec.model().secretRef());
+    }
     if (spec.storage().caBundleRef() != null) {
       variables.add(
           variable(
@@ -47,7 +51,25 @@ final class TrainerEnvironment {
       variables.add(variable(TOKEN_BUDGET_DIVISOR, Integer.toString(attempt.tokenBudgetDivisor())));
     }
     addUserVariables(variables, spec);
+    addHub(variables, spec);
     return variables;
+  }
+
+  /**
+   * Adds what the Hub is read with, where the job reads from it, by keys that a Secret need not
+   * have. Variables that the user sets stand for these.
+   */
+  private static void addHub(List<EnvVar> variables, FineTuneJobSpec spec) {
+    SecretReference secret =
+        spec.model().secretRef() == null ? spec.storage().secretRef() : spec.model().secretRef();
+    if (secret == null || SpecUris.of(spec).stream().noneMatch(uri -> uri.startsWith(HUB))) {
+      return;
+    }
+    for (String name : List.of("HF_TOKEN", "HF_ENDPOINT")) {
+      if (variables.stream().noneMatch(variable -> variable.getName().equals(name))) {
+        variables.add(fromSecret("", secret, name, true));
+      }
+    }
   }
 
   /** The size limit of an emptyDir does not show in the free space of its disk. */

@@ -47,14 +47,12 @@ record TrainerVolumes(List<Volume> volumes, List<VolumeMount> mounts) {
   /** Returns the claims that model and data lie on, in the order in which the spec names them. */
   private static Set<String> claims(FineTuneJobSpec spec) {
     Set<String> claims = new LinkedHashSet<>();
-    addClaim(claims, spec.model().uri());
-    addClaim(claims, spec.dataset().train());
-    addClaim(claims, spec.dataset().eval());
+    SpecUris.of(spec).forEach(uri -> addClaim(claims, uri));
     return claims;
   }
 
-  private static void addClaim(Set<String> claims, @Nullable String uri) {
-    if (uri != null && uri.startsWith(PVC)) {
+  private static void addClaim(Set<String> claims, String uri) {
+    if (uri.startsWith(PVC)) {
       int end = uri.indexOf('/', PVC.length());
       claims.add(uri.substring(PVC.length(), end < 0 ? uri.length() : end));
     }

@@ -5,6 +5,7 @@ import dev.finetune.trainer.data.Example;
 import dev.finetune.trainer.data.ExampleReader;
 import dev.finetune.trainer.failure.MessageText;
 import dev.finetune.trainer.failure.UnreadableData;
+import dev.finetune.trainer.rows.RowSource;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.function.Consumer;
@@ -48,19 +49,54 @@ public record AuditReport(
       Files files,
       Consumer<Example> trainRows,
       Consumer<Example> evalRows) {
-    Path eval = files.eval();
-    String trainSource = files.train().toString();
+    return ofSources(reader, settings, files, (_, example) -> trainRows.accept(example), evalRows);
+  }
+
+  /** Takes an example to train on and the number of its source, of which train is 0. */
+  public interface SourceRows {
+    /** Takes the next one. */
+    void add(int source, Example example);
+  }
+
+  /**
+   * Reads the data sets of a job as {@link #of(ExampleReader, AuditSettings, Files, Consumer,
+   * Consumer)} does, and says of which source each example is. Those of a mixture are held against
+   * each other.
+   *
+   * @throws UnreadableData if a file is missing
+   */
+  public static AuditReport ofSources(
+      ExampleReader reader,
+      AuditSettings settings,
+      Files files,
+      SourceRows trainRows,
+      Consumer<Example> evalRows) {
+    RowSource eval = files.eval();
+    String trainSource = files.train().name();
     DataAudit evalAudit = null;
     RowAudit audit;
     if (eval == null) {
       audit = RowAudit.of(Role.TRAIN, trainSource, settings);
     } else {
-      RowAudit heldOut = RowAudit.of(Role.EVAL, eval.toString(), settings);
-      reader.read(eval, row -> heldOut.add(row).ifPresent(evalRows));
+      RowAudit heldOut = RowAudit.of(Role.EVAL, eval.name(), settings);
+      reader.read(eval, 0, row -> heldOut.add(row).ifPresent(evalRows));
       evalAudit = heldOut.result();
       audit = RowAudit.apartFrom(heldOut, trainSource, settings);
     }
-    reader.read(files.train(), row -> audit.add(row).ifPresent(trainRows));
+    int rows =
+        reader.read(files.train(), 0, row -> audit.add(row).ifPresent(e -> trainRows.add(0, e)));
+    for (int i = 0; i < files.mixture().size(); i++) {
+      Mixed mixed = files.mixture().get(i);
+      int source = i + 1;
+      int read =
+          mixed
+              .reader()
+              .read(
+                  mixed.source(),
+                  rows,
+                  row -> audit.add(row).ifPresent(e -> trainRows.add(source, e)));
+      rows = Math.addExact(rows, read);
+    }
     return of(ExampleReader.name(reader.format()), settings, audit.result(), evalAudit);
   }
 
@@ -76,9 +112,23 @@ public record AuditReport(
   /**
    * The files of a job.
    *
+   * @param mixture further rows to train on
    * @param eval rows to hold out, or null
    */
-  public record Files(Path train, @Nullable Path eval) {}
+  public record Files(RowSource train, List<Mixed> mixture, @Nullable RowSource eval) {
+    /** Keeps an unmodifiable copy of the list. */
+    public Files {
+      mixture = List.copyOf(mixture);
+    }
+
+    /** Makes those of a job with one file to train on. */
+    public Files(Path train, @Nullable Path eval) {
+      this(RowSource.of(train), List.of(), eval == null ? null : RowSource.of(eval));
+    }
+  }
+
+  /** Rows of a mixture and how they are read. */
+  public record Mixed(ExampleReader reader, RowSource source) {}
 
   /** Returns whether a run must not begin with these data. */
   @JsonIgnore

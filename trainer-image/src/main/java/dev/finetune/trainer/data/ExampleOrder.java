@@ -1,7 +1,6 @@
 package dev.finetune.trainer.data;
 
 import dev.finetune.trainer.random.CounterRandom;
-import java.util.function.IntFunction;
 
 /**
  * The order of the examples in each epoch, as a function of seed and epoch: nothing has to be saved
@@ -18,26 +17,6 @@ public final class ExampleOrder {
   private ExampleOrder() {}
 
   /**
-   * Returns the permutations of a run by epoch. The newest one is kept, so that the cost of a step
-   * does not grow with the number of examples; used by one thread.
-   */
-  public static IntFunction<int[]> epochs(long seed, int count, boolean shuffle) {
-    return new IntFunction<>() {
-      private int newest = -1;
-      private int[] places = {};
-
-      @Override
-      public int[] apply(int epoch) {
-        if (epoch != newest) {
-          places = permutation(seed, epoch, count, shuffle);
-          newest = epoch;
-        }
-        return places;
-      }
-    };
-  }
-
-  /**
    * Returns the places of the examples in the order in which an epoch visits them.
    *
    * @param seed seed of the run
@@ -46,14 +25,20 @@ public final class ExampleOrder {
    * @param shuffle false: every epoch in the order of the file
    */
   public static int[] permutation(long seed, int epoch, int count, boolean shuffle) {
+    return shuffle ? shuffled(CounterRandom.key(PURPOSE, seed, epoch), count) : inOrder(count);
+  }
+
+  private static int[] inOrder(int count) {
     int[] places = new int[count];
     for (int i = 0; i < count; i++) {
       places[i] = i;
     }
-    if (!shuffle) {
-      return places;
-    }
-    long key = CounterRandom.key(PURPOSE, seed, epoch);
+    return places;
+  }
+
+  /** Returns the numbers below a count in the order that a key stands for. */
+  static int[] shuffled(long key, int count) {
+    int[] places = inOrder(count);
     long counter = 0;
     for (int i = count - 1; i > 0; i--) {
       long bound = i + 1L;

@@ -3,6 +3,9 @@ package dev.finetune.trainer.data;
 import dev.finetune.api.spec.DatasetFormat;
 import dev.finetune.trainer.failure.InvalidConfiguration;
 import dev.finetune.trainer.failure.UnreadableData;
+import dev.finetune.trainer.rows.Row;
+import dev.finetune.trainer.rows.RowSink;
+import dev.finetune.trainer.rows.RowSource;
 import dev.finetune.trainer.tokenizer.Tokenizer;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -52,72 +55,85 @@ public final class ExampleReader {
     return format;
   }
 
-  /**
-   * Reads a file of JSON lines or a JSON list and gives every row to the sink, in the order of the
-   * file. A row that cannot be read is given too, and where none that follows it can, it is the
-   * last.
-   *
-   * @return the number of rows, broken ones too
-   * @throws UnreadableData if the file is missing
-   */
+  /** Reads the rows of one file, with the names that it has, numbered from 0. */
   public int read(Path file, Consumer<ReadRow> sink) {
-    if (!Files.exists(file)) {
-      throw new UnreadableData(file + ": file not found");
+    return read(RowSource.of(file), 0, sink);
+  }
+
+  /**
+   * Gives every row to the sink, in the order of the files. A row that cannot be read is given too,
+   * and where none that follows it can, it is the last.
+   *
+   * @param firstRow number of the first row, so that rows of several sources have different ones
+   * @return the number of rows, broken ones too
+   * @throws UnreadableData if a file is missing
+   */
+  public int read(RowSource source, int firstRow, Consumer<ReadRow> sink) {
+    for (Path file : source.files()) {
+      if (!Files.exists(file)) {
+        throw new UnreadableData(file + ": file not found");
+      }
+      if (Files.isDirectory(file)) {
+        throw new UnreadableData(file + ": expected a file, found a folder");
+      }
     }
-    if (Files.isDirectory(file)) {
-      throw new UnreadableData(file + ": expected a file, found a folder");
-    }
-    Encoder encoder = new Encoder(sink);
+    Encoder encoder = new Encoder(source.files().getFirst().toString(), firstRow, sink);
     try {
-      RowReader.read(file, encoder);
+      source.forEach(encoder);
     } catch (UnreadableData e) {
-      encoder.last(file.toString(), e);
+      encoder.last(e);
     }
-    return encoder.rows;
+    return encoder.row - firstRow;
   }
 
   /** Counts rows and makes examples of them. */
   private final class Encoder implements RowSink {
     private final Consumer<ReadRow> sink;
-    private int rows;
+    private int row;
+    private String newestFile;
     private String newest = "line 1";
 
-    Encoder(Consumer<ReadRow> sink) {
+    Encoder(String file, int firstRow, Consumer<ReadRow> sink) {
+      this.newestFile = file;
+      this.row = firstRow;
       this.sink = sink;
     }
 
     @Override
-    public void row(Row row) {
+    public void row(Row read) {
       Example example;
       try {
-        example = rowFormat.example(rows, row);
+        example = rowFormat.example(row, read);
       } catch (UnreadableData e) {
-        broken(row.file(), row.line(), e);
+        broken(read.file(), read.place(), e);
         return;
       }
-      sink.accept(new ReadRow.Whole(next(row.file(), row.line()), example));
+      sink.accept(new ReadRow.Whole(next(read.file(), read.place()), example));
     }
 
     @Override
-    public void broken(String file, int line, UnreadableData problem) {
-      sink.accept(new ReadRow.Broken(next(file, line), placed(file, line, problem), false));
+    public void broken(String file, String place, UnreadableData problem) {
+      sink.accept(new ReadRow.Broken(next(file, place), placed(file, place, problem), false));
     }
 
     /** The line is in the message: where the reader gave up is not where the row began. */
-    void last(String file, UnreadableData problem) {
-      sink.accept(new ReadRow.Broken(new RowId(rows++, file, newest), message(problem), true));
+    void last(UnreadableData problem) {
+      sink.accept(new ReadRow.Broken(next(newestFile, newest), message(problem), true));
     }
 
-    private RowId next(String file, int line) {
-      newest = "line " + line;
-      return new RowId(rows++, file, newest);
+    private RowId next(String file, String place) {
+      newestFile = file;
+      newest = place;
+      RowId id = new RowId(row, file, place);
+      row = Math.addExact(row, 1);
+      return id;
     }
   }
 
   /** What a tokenizer says of a text does not name the row. */
-  private static String placed(String file, int line, UnreadableData problem) {
+  private static String placed(String file, String place, UnreadableData problem) {
     String message = message(problem);
-    return message.startsWith(file) ? message : "%s: line %d: %s".formatted(file, line, message);
+    return message.startsWith(file) ? message : "%s: %s: %s".formatted(file, place, message);
   }
 
   private static String message(UnreadableData problem) {

@@ -1,6 +1,7 @@
 package dev.finetune.trainer.data;
 
 import dev.finetune.trainer.failure.UnreadableData;
+import dev.finetune.trainer.rows.Row;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HashMap;

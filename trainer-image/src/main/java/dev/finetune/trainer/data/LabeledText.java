@@ -2,6 +2,7 @@ package dev.finetune.trainer.data;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.finetune.trainer.json.JsonFields;
+import dev.finetune.trainer.rows.Row;
 import dev.finetune.trainer.tokenizer.Tokenizer;
 
 /**

@@ -3,6 +3,7 @@ package dev.finetune.trainer.data;
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.finetune.api.spec.LabeledSubwords;
 import dev.finetune.trainer.json.JsonFields;
+import dev.finetune.trainer.rows.Row;
 import dev.finetune.trainer.tokenizer.EncodedText;
 import dev.finetune.trainer.tokenizer.Tokenizer;
 import java.util.Arrays;

@@ -1,6 +1,7 @@
 package dev.finetune.trainer.data;
 
 import dev.finetune.trainer.failure.UnreadableData;
+import dev.finetune.trainer.rows.Row;
 
 /** Makes an example of a row, of whatever length it has. */
 interface RowFormat {

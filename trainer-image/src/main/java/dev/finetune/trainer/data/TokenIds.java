@@ -1,5 +1,7 @@
 package dev.finetune.trainer.data;
 
+import dev.finetune.trainer.rows.Row;
+
 /**
  * Rows of {@code input_ids} and {@code labels}.
  *

@@ -46,7 +46,7 @@ final class AdapterOptions {
 
   /** Brings both to the disk and opens them; the caller closes the result. */
   Opened open(Sources sources) {
-    Path place = BaseModelOptions.fetch(sources, "--model", model);
+    Path place = BaseModelOptions.fetchModel(sources, "--model", model);
     Path folder = BaseModelOptions.fetch(sources, "--adapter", adapter);
     AdapterConfig config = AdapterConfig.read(folder.resolve(AdapterFiles.CONFIG));
     if (config.task() != Task.CAUSAL_LM) {

@@ -14,7 +14,9 @@ import dev.finetune.trainer.audit.TokenListing;
 import dev.finetune.trainer.basemodel.BaseModel;
 import dev.finetune.trainer.data.Example;
 import dev.finetune.trainer.data.ExampleReader;
+import dev.finetune.trainer.data.Labeling;
 import dev.finetune.trainer.failure.InvalidConfiguration;
+import dev.finetune.trainer.rows.RowSource;
 import dev.finetune.trainer.source.Sources;
 import dev.finetune.trainer.storage.StorageSettings;
 import dev.finetune.trainer.tokenizer.Tokenizer;
@@ -59,7 +61,8 @@ final class AuditCommand implements Callable<Integer> {
   @Option(
       names = "--data",
       paramLabel = "FILE",
-      description = "Rows to train on: a path, or a URI with file: or s3:.")
+      description =
+          "Rows to train on: a path, or a URI with file:, s3: or hf:; several files by a *.")
   private @Nullable String data;
 
   @Option(
@@ -114,10 +117,11 @@ final class AuditCommand implements Callable<Integer> {
     try (InputFiles files =
         InputFiles.fetch(
             asked, settings, environment, spec.commandLine().getErr()::println, Map.of())) {
+      Labeling labeling = Classifier.labeling(asked);
       audit(
-          files.reader(asked),
+          files.reader(asked, labeling),
           files.auditSettings(asked),
-          files.data(),
+          files.data(labeling),
           new TokenListing(files.base().tokenizer()));
     }
   }
@@ -130,15 +134,15 @@ final class AuditCommand implements Callable<Integer> {
     int maxLength = rows.maxLength();
     OnProblem policy = rows.onProblem(leaked);
     try (Sources sources = BaseModelOptions.sources(spec.commandLine().getErr()::println);
-        BaseModel base = BaseModel.open(BaseModelOptions.fetch(sources, "--model", model))) {
-      Path train = BaseModelOptions.fetch(sources, "--data", data);
-      Path eval =
-          evalData == null ? null : BaseModelOptions.fetch(sources, "--eval-data", evalData);
+        BaseModel base = BaseModel.open(BaseModelOptions.fetchModel(sources, "--model", model))) {
+      RowSource train = BaseModelOptions.fetchRows(sources, "--data", data);
+      RowSource eval =
+          evalData == null ? null : BaseModelOptions.fetchRows(sources, "--eval-data", evalData);
       Tokenizer tokenizer = base.tokenizer();
       audit(
           new ExampleReader(tokenizer, format, base.config().vocabularySize()),
           AuditSettings.of(maxLength, policy, SettingNames.OF_OPTIONS, tokenizer, Task.CAUSAL_LM),
-          new AuditReport.Files(train, eval),
+          new AuditReport.Files(train, List.of(), eval),
           new TokenListing(tokenizer));
     }
   }

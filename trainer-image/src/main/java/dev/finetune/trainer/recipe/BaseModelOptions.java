@@ -18,9 +18,12 @@ import dev.finetune.trainer.loss.Objective;
 import dev.finetune.trainer.merge.MergedWeights;
 import dev.finetune.trainer.model.DecoderModel;
 import dev.finetune.trainer.model.ModelLoader;
+import dev.finetune.trainer.rows.Columns;
+import dev.finetune.trainer.rows.RowSource;
 import dev.finetune.trainer.source.Sources;
 import dev.finetune.trainer.storage.StorageSettings;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.function.Consumer;
@@ -31,7 +34,7 @@ import picocli.CommandLine.Option;
 
 /** The options by which commands other than {@code run} name a model and an adapter. */
 final class BaseModelOptions {
-  private static final Pattern SCHEME = Pattern.compile("(file|s3|pvc):");
+  private static final Pattern SCHEME = Pattern.compile("(file|s3|pvc|hf):");
 
   @Option(
       names = "--model",
@@ -118,7 +121,7 @@ final class BaseModelOptions {
    * @param sources closed after what is loaded
    */
   Loaded loadAny(Sources sources) {
-    Path folder = fetch(sources, "--model", model);
+    Path folder = fetchModel(sources, "--model", model);
     BaseModel base = BaseModel.open(folder);
     Compute compute = Compute.of(device.choice(System.getenv()), Engine::findGpu);
     ElementType type = Resolved.elementType(compute.precision(parsedPrecision()));
@@ -170,7 +173,7 @@ final class BaseModelOptions {
         || Classifier.stored(config.task(), adapterFolder) != null) {
       return load(sources);
     }
-    Path folder = fetch(sources, "--model", model);
+    Path folder = fetchModel(sources, "--model", model);
     BaseModel base = BaseModel.open(folder);
     Compute compute = Compute.of(device.choice(System.getenv()), Engine::findGpu);
     ElementType type = Resolved.elementType(compute.precision(parsedPrecision()));
@@ -209,10 +212,32 @@ final class BaseModelOptions {
    * @param place a URI, or a path
    */
   static Path fetch(Sources sources, String option, String place) {
-    String uri = SCHEME.matcher(place).lookingAt() ? place : "file:" + place;
+    String uri = uri(place);
+    return sources.fetch(option, uri, settings(uri)).path();
+  }
+
+  /** Brings a model to the disk, as {@link #fetch} does, also from the Hub. */
+  static Path fetchModel(Sources sources, String option, String place) {
+    String uri = uri(place);
+    return sources.fetchModel(option, uri, null, settings(uri), null).path();
+  }
+
+  /** Brings files of rows to the disk, as {@link #fetch} does, also from the Hub. */
+  static RowSource fetchRows(Sources sources, String option, String place) {
+    String uri = uri(place);
+    List<Path> files = sources.fetchRows(option, uri, settings(uri), null).files();
+    String name = files.size() == 1 ? files.getFirst().toString() : place;
+    return new RowSource(name, files, Columns.AS_WRITTEN);
+  }
+
+  private static String uri(String place) {
+    return SCHEME.matcher(place).lookingAt() ? place : "file:" + place;
+  }
+
+  private static StorageSettings settings(String uri) {
     Map<String, String> variables = System.getenv();
     Storage anywhere = new Storage(uri, null, region(variables), null, null, null);
-    return sources.fetch(option, uri, StorageSettings.of(anywhere, variables)).path();
+    return StorageSettings.of(anywhere, variables);
   }
 
   private static String region(Map<String, String> variables) {

@@ -17,11 +17,11 @@ import dev.finetune.trainer.data.Labeling;
 import dev.finetune.trainer.failure.InvalidConfiguration;
 import dev.finetune.trainer.metrics.Measured;
 import dev.finetune.trainer.plan.Planner;
+import dev.finetune.trainer.rows.RowSource;
 import dev.finetune.trainer.source.Sources;
 import dev.finetune.trainer.tokenizer.Tokenizer;
 import dev.finetune.trainer.train.Evaluated;
 import dev.finetune.trainer.train.HeldOut;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -51,7 +51,7 @@ final class EvaluateCommand implements Callable<Integer> {
       names = "--data",
       required = true,
       paramLabel = "FILE",
-      description = "The rows: a path, or a URI with file: or s3:.")
+      description = "The rows: a path, or a URI with file:, s3: or hf:; several files by a *.")
   private String data = "";
 
   @Mixin private RowOptions rows = new RowOptions();
@@ -75,7 +75,7 @@ final class EvaluateCommand implements Callable<Integer> {
     int maxLength = rows.maxLength();
     OnProblem policy = rows.onProblem(null);
     try (Sources sources = BaseModelOptions.sources(spec.commandLine().getErr()::println)) {
-      Path file = BaseModelOptions.fetch(sources, "--data", data);
+      RowSource file = BaseModelOptions.fetchRows(sources, "--data", data);
       try (BaseModelOptions.Loaded loaded = models.loadAny(sources)) {
         Classifier classifier = loaded.classifier();
         Task found = classifier == null ? Task.CAUSAL_LM : classifier.labels().task();
@@ -86,7 +86,7 @@ final class EvaluateCommand implements Callable<Integer> {
                 reader(loaded, classifier),
                 AuditSettings.of(
                     maxLength, policy, SettingNames.OF_OPTIONS, loaded.base().tokenizer(), found),
-                new AuditReport.Files(file, null),
+                new AuditReport.Files(file, List.of(), null),
                 examples::add,
                 _ -> {});
         audit.requireUsable();

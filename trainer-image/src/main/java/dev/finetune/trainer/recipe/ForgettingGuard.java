@@ -5,6 +5,7 @@ import dev.finetune.api.spec.FineTuneJobSpec;
 import dev.finetune.api.spec.Forgetting;
 import dev.finetune.api.spec.Task;
 import dev.finetune.api.spec.Training;
+import dev.finetune.trainer.data.Mixture;
 import dev.finetune.trainer.failure.InvalidConfiguration;
 import dev.finetune.trainer.train.ReplayPlan;
 import dev.finetune.trainer.train.StepPlan;
@@ -53,8 +54,8 @@ record ForgettingGuard(Training training, double replayShare, double divergenceW
   }
 
   /** Returns which examples of the task each step sees. */
-  StepPlan steps(int examples) {
-    return StepPlan.of(training, examples, ReplayPlan.perStep(training, replayShare));
+  StepPlan steps(Mixture mixture) {
+    return StepPlan.of(training, mixture, ReplayPlan.perStep(training, replayShare));
   }
 
   /** Returns which general examples each step sees besides, or null if none. */

@@ -1,6 +1,5 @@
 package dev.finetune.trainer.recipe;
 
-import dev.finetune.api.spec.Dataset;
 import dev.finetune.api.spec.DatasetFormat;
 import dev.finetune.api.spec.FineTuneJobSpec;
 import dev.finetune.api.spec.Forgetting;
@@ -10,11 +9,14 @@ import dev.finetune.trainer.audit.SettingNames;
 import dev.finetune.trainer.basemodel.BaseModel;
 import dev.finetune.trainer.data.ExampleReader;
 import dev.finetune.trainer.data.Labeling;
+import dev.finetune.trainer.rows.Columns;
+import dev.finetune.trainer.rows.RowSource;
 import dev.finetune.trainer.source.Source;
 import dev.finetune.trainer.source.SourceIdentity;
 import dev.finetune.trainer.source.Sources;
 import dev.finetune.trainer.storage.StorageSettings;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Map;
 import java.util.SortedMap;
 import java.util.TreeMap;
@@ -25,7 +27,8 @@ import org.jspecify.annotations.Nullable;
  * What a job is made of on the local disk: the model opened but not loaded, the data not read.
  *
  * @param base the base model; closed with this
- * @param data rows to train on and to hold out
+ * @param training rows to train on, of which the first are those of {@code dataset.train}
+ * @param eval rows to hold out, or null
  * @param general general rows to measure forgetting by, or null
  * @param replay general rows to train on, or null
  * @param initialAdapter folder of the adapter to start from, or null
@@ -34,15 +37,24 @@ import org.jspecify.annotations.Nullable;
  */
 record InputFiles(
     BaseModel base,
-    AuditReport.Files data,
-    @Nullable Path general,
-    @Nullable Path replay,
+    List<Rows> training,
+    @Nullable Rows eval,
+    @Nullable RowSource general,
+    @Nullable RowSource replay,
     @Nullable Path initialAdapter,
     SortedMap<String, SourceIdentity> identities,
     Sources sources)
     implements AutoCloseable {
   /** The field of the model. */
   static final String MODEL = "spec.model.uri";
+
+  /**
+   * Rows that the job names and their files.
+   *
+   * @param from how they are read
+   * @param source where they are
+   */
+  record Rows(RowsOfJob from, RowSource source) {}
 
   private static final String MODEL_ACCESS_KEY = "FINETUNE_MODEL_AWS_ACCESS_KEY_ID";
   private static final String MODEL_SECRET_KEY = "FINETUNE_MODEL_AWS_SECRET_ACCESS_KEY";
@@ -75,26 +87,40 @@ record InputFiles(
   }
 
   private static InputFiles fetch(FineTuneJobSpec spec, Fetcher fetcher) {
-    Path model = fetcher.model(spec.model().uri());
+    Path model = fetcher.model(spec.model());
     String initFrom = spec.adapter().initFrom();
     Path initial = initFrom == null ? null : fetcher.fetch("spec.adapter.initFrom", initFrom);
-    Dataset dataset = spec.dataset();
-    Path train = fetcher.fetch("spec.dataset.train", dataset.train());
-    String evalUri = dataset.eval();
-    Path eval = evalUri == null ? null : fetcher.fetch("spec.dataset.eval", evalUri);
+    List<Rows> training = RowsOfJob.training(spec).stream().map(fetcher::rows).toList();
+    RowsOfJob eval = RowsOfJob.eval(spec);
+    Rows evalRows = eval == null ? null : fetcher.rows(eval);
     Forgetting forgetting = spec.forgetting();
-    Path general = forgetting == null ? null : fetcher.optional("general", forgetting.general());
     boolean replays = forgetting != null && forgetting.replayShare() > 0;
-    Path replay =
-        forgetting != null && replays ? fetcher.optional("replay", forgetting.replay()) : null;
     return new InputFiles(
         BaseModel.open(model),
-        new AuditReport.Files(train, eval),
-        general,
-        replay,
+        training,
+        evalRows,
+        forgetting == null ? null : fetcher.general("general", forgetting.general()),
+        forgetting != null && replays ? fetcher.general("replay", forgetting.replay()) : null,
         initial,
         fetcher.identities(),
         fetcher.sources());
+  }
+
+  /**
+   * Returns the rows to train on and to hold out, with what reads those of the mixture.
+   *
+   * @param labeling how labels become targets, or null for language modelling
+   */
+  AuditReport.Files data(@Nullable Labeling labeling) {
+    List<AuditReport.Mixed> mixture =
+        training.stream()
+            .skip(1)
+            .map(
+                rows ->
+                    new AuditReport.Mixed(reader(rows.from().format(), labeling), rows.source()))
+            .toList();
+    return new AuditReport.Files(
+        training.getFirst().source(), mixture, eval == null ? null : eval.source());
   }
 
   /** Returns what reads rows as the job says. */
@@ -108,9 +134,13 @@ record InputFiles(
    * @param labeling how labels become targets, or null for language modelling
    */
   ExampleReader reader(FineTuneJobSpec spec, @Nullable Labeling labeling) {
+    return reader(spec.datasetFormat(), labeling);
+  }
+
+  private ExampleReader reader(DatasetFormat format, @Nullable Labeling labeling) {
     return labeling == null
-        ? new ExampleReader(base.tokenizer(), spec.datasetFormat(), base.config().vocabularySize())
-        : new ExampleReader(base.tokenizer(), spec.datasetFormat(), labeling);
+        ? new ExampleReader(base.tokenizer(), format, base.config().vocabularySize())
+        : new ExampleReader(base.tokenizer(), format, labeling);
   }
 
   /** Returns what reads general rows as the job says. */
@@ -138,28 +168,42 @@ record InputFiles(
       Map<String, SourceIdentity> expected,
       SortedMap<String, SourceIdentity> identities) {
     Path fetch(String field, String uri) {
-      return fetch(field, uri, settings);
+      return noted(field, sources.fetch(field, uri, settings, expected.get(field))).path();
     }
 
-    @Nullable Path optional(String field, @Nullable String uri) {
-      return uri == null ? null : fetch("spec.forgetting." + field, uri);
+    /** Fetches rows: a file, or several by a pattern. */
+    Rows rows(RowsOfJob from) {
+      return new Rows(from, rows(from.field(), from.uri(), from.columns()));
+    }
+
+    /** Fetches general rows, if the job names some. */
+    @Nullable RowSource general(String field, @Nullable String uri) {
+      return uri == null ? null : rows("spec.forgetting." + field, uri, Columns.AS_WRITTEN);
+    }
+
+    private RowSource rows(String field, String uri, Columns columns) {
+      Source source = noted(field, sources.fetchRows(field, uri, settings, expected.get(field)));
+      String name = source.files().size() == 1 ? source.files().getFirst().toString() : uri;
+      return new RowSource(name, source.files(), columns);
     }
 
     /** Fetches the model, with credentials of its own if the process was given some. */
-    Path model(String uri) {
+    Path model(dev.finetune.api.spec.BaseModel model) {
       String accessKey = environment.variable(MODEL_ACCESS_KEY);
       String secretKey = environment.variable(MODEL_SECRET_KEY);
       StorageSettings own =
           accessKey == null || secretKey == null
               ? settings
               : settings.with(new StorageSettings.Credentials(accessKey, secretKey));
-      return fetch(MODEL, uri, own);
+      return noted(
+              MODEL,
+              sources.fetchModel(MODEL, model.uri(), model.revision(), own, expected.get(MODEL)))
+          .path();
     }
 
-    private Path fetch(String field, String uri, StorageSettings used) {
-      Source source = sources.fetch(field, uri, used, expected.get(field));
+    private Source noted(String field, Source source) {
       identities.put(field, source.identity());
-      return source.path();
+      return source;
     }
   }
 

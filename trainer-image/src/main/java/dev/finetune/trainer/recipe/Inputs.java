@@ -11,6 +11,7 @@ import dev.finetune.trainer.basemodel.StoredQuantization;
 import dev.finetune.trainer.data.EvalSplit;
 import dev.finetune.trainer.data.Example;
 import dev.finetune.trainer.data.Labeling;
+import dev.finetune.trainer.data.Mixture;
 import dev.finetune.trainer.engine.Engine;
 import dev.finetune.trainer.failure.InvalidConfiguration;
 import dev.finetune.trainer.failure.UnreadableData;
@@ -18,6 +19,7 @@ import dev.finetune.trainer.lora.ModelModules;
 import dev.finetune.trainer.model.QuantizedCache;
 import dev.finetune.trainer.plan.MemoryPlan;
 import dev.finetune.trainer.progress.Console;
+import dev.finetune.trainer.rows.RowSource;
 import dev.finetune.trainer.run.RunRecord;
 import dev.finetune.trainer.source.SourceIdentity;
 import dev.finetune.trainer.storage.StorageSettings;
@@ -32,7 +34,8 @@ import org.jspecify.annotations.Nullable;
  * What a run is made of, on the local disk and read.
  *
  * @param files the base model, opened but not loaded, and the files; closed with this
- * @param examples examples to train on
+ * @param examples examples to train on, one source after the other
+ * @param mixture how often an epoch sees those of each source
  * @param heldOut examples to measure the held-out loss on, perhaps none
  * @param general rows that have nothing to do with the task
  * @param classifier what the run predicts, or null if it is one of language modelling
@@ -41,6 +44,7 @@ import org.jspecify.annotations.Nullable;
 record Inputs(
     InputFiles files,
     List<Example> examples,
+    Mixture mixture,
     List<Example> heldOut,
     GeneralRows general,
     @Nullable Classifier classifier,
@@ -82,12 +86,16 @@ record Inputs(
     List<Example> train = new ArrayList<>();
     List<Example> eval = new ArrayList<>();
     Labeling labeling = Classifier.labeling(spec);
+    int[] counts = new int[files.training().size()];
     AuditReport audit =
-        AuditReport.of(
+        AuditReport.ofSources(
             files.reader(spec, labeling),
             files.auditSettings(spec),
-            files.data(),
-            train::add,
+            files.data(labeling),
+            (source, example) -> {
+              train.add(example);
+              counts[source]++;
+            },
             eval::add);
     AuditText.findings(audit).forEach(line -> console.say("%s", line));
     audit.requireUsable();
@@ -95,16 +103,27 @@ record Inputs(
         labeling == null
             ? new Labeling.Closed(List.copyOf(train), List.copyOf(eval))
             : labeling.close(train, eval);
-    EvalSplit split = split(spec, files, rows, console);
+    EvalSplit split = split(spec, files, rows, counts[0], console);
+    // What is held out is of the first source.
+    counts[0] -= rows.train().size() - split.train().size();
     Classifier classifier = labeling == null ? null : Classifier.of(spec, labeling, split.train());
     Classifier.requireMetric(spec, classifier);
     return new Inputs(
         files,
         split.train(),
+        mixture(files, counts),
         split.eval(),
         general(spec, files, split.train(), console),
         classifier,
         audit);
+  }
+
+  private static Mixture mixture(InputFiles files, int[] counts) {
+    List<Mixture.Part> parts = new ArrayList<>();
+    for (int i = 0; i < counts.length; i++) {
+      parts.add(new Mixture.Part(counts[i], files.training().get(i).from().weight()));
+    }
+    return new Mixture(parts);
   }
 
   private static GeneralRows general(
@@ -129,7 +148,7 @@ record Inputs(
 
   /** Reads general rows, which are held against the same as those of the task. */
   private static List<Example> general(
-      FineTuneJobSpec spec, InputFiles files, @Nullable Path file, Console console) {
+      FineTuneJobSpec spec, InputFiles files, @Nullable RowSource file, Console console) {
     if (file == null) {
       return List.of();
     }
@@ -138,7 +157,7 @@ record Inputs(
         AuditReport.of(
             files.generalReader(spec),
             files.auditSettings(spec),
-            new AuditReport.Files(file, null),
+            new AuditReport.Files(file, List.of(), null),
             rows::add,
             rows::add);
     AuditText.findings(audit).forEach(line -> console.say("%s", line));
@@ -146,20 +165,29 @@ record Inputs(
     return rows;
   }
 
+  /**
+   * Splits the rows that are read, if there is something to hold out.
+   *
+   * @param first how many of the rows to train on are of the first source. Rows are held out of
+   *     these alone: they are what the job is about, whatever is mixed with them
+   */
   private static EvalSplit split(
-      FineTuneJobSpec spec, InputFiles files, Labeling.Closed rows, Console console) {
+      FineTuneJobSpec spec, InputFiles files, Labeling.Closed rows, int first, Console console) {
     Double fraction = spec.dataset().evalFraction();
     if (fraction == null || fraction == 0) {
       return new EvalSplit(rows.train(), rows.heldOut());
     }
-    EvalSplit split = EvalSplit.of(rows.train(), fraction, spec.training().seed());
+    List<Example> own = rows.train().subList(0, first);
+    EvalSplit split = EvalSplit.of(own, fraction, spec.training().seed());
     if (split.eval().isEmpty()) {
       throw new UnreadableData(
           "spec.dataset.evalFraction: needs two rows that differ, found only one in %s"
-              .formatted(files.data().train()));
+              .formatted(files.training().getFirst().source().name()));
     }
     console.say("Held-out data: %d of these rows", split.eval().size());
-    return split;
+    List<Example> train = new ArrayList<>(split.train());
+    train.addAll(rows.train().subList(first, rows.train().size()));
+    return new EvalSplit(train, split.eval());
   }
 
   /** Returns the modules of the base model, with a head if there is one. */
@@ -225,7 +253,7 @@ record Inputs(
    *     what they are stored in
    */
   @Nullable Quantization quantization(FineTuneJobSpec spec) {
-    return StoredQuantization.agree(spec.quantization(), base.quantization().orElse(null));
+    return StoredQuantization.agree(spec.quantization(), base().quantization().orElse(null));
   }
 
   /**

@@ -39,8 +39,7 @@ final class MemoryPlanning {
             inputs.quantization(spec),
             inputs.initialAdapter(),
             precision);
-    return new Planner(
-        workload, new Examples(spec, inputs.examples(), inputs.heldOut(), inputs.general()), limit);
+    return new Planner(workload, new Examples(spec, inputs), limit);
   }
 
   /** Returns the planner of a job of which only the model's shape is known. */
@@ -79,21 +78,19 @@ final class MemoryPlanning {
   }
 
   /** The micro-batches of the examples that were read. */
-  private record Examples(
-      FineTuneJobSpec spec, List<Example> examples, List<Example> heldOut, GeneralRows general)
-      implements Planner.Batches {
+  private record Examples(FineTuneJobSpec spec, Inputs inputs) implements Planner.Batches {
     @Override
     public List<Workload.Batch> training(int tokenBudget) {
       ForgettingGuard guard = ForgettingGuard.of(spec);
-      StepPlan plan = guard.steps(examples.size());
-      ReplayPlan replay = guard.replay(general.replayed().size());
+      StepPlan plan = guard.steps(inputs.mixture());
+      ReplayPlan replay = guard.replay(inputs.general().replayed().size());
       List<Workload.Batch> all = new ArrayList<>();
       for (int step = 0; step < Math.min(STEPS, plan.totalSteps()); step++) {
-        List<Example> global = plan.examplesOf(step).stream().map(examples::get).toList();
+        List<Example> global = plan.examplesOf(step).stream().map(inputs.examples()::get).toList();
         MicroBatches.cut(global, tokenBudget).forEach(part -> all.add(batch(part)));
         if (replay != null) {
           List<Example> again =
-              replay.examplesOf(step).stream().map(general.replayed()::get).toList();
+              replay.examplesOf(step).stream().map(inputs.general().replayed()::get).toList();
           MicroBatches.cut(again, tokenBudget).forEach(part -> all.add(batch(part)));
         }
       }
@@ -103,7 +100,7 @@ final class MemoryPlanning {
     @Override
     public List<Workload.Batch> evaluation(int tokenBudget) {
       return largest(
-          Stream.of(heldOut, general.heldOut())
+          Stream.of(inputs.heldOut(), inputs.general().heldOut())
               .flatMap(rows -> MicroBatches.cut(rows, tokenBudget).stream())
               .map(Examples::batch)
               .toList());
@@ -111,7 +108,11 @@ final class MemoryPlanning {
 
     @Override
     public int longest() {
-      return Stream.of(examples, heldOut, general.heldOut(), general.replayed())
+      return Stream.of(
+              inputs.examples(),
+              inputs.heldOut(),
+              inputs.general().heldOut(),
+              inputs.general().replayed())
           .flatMap(List::stream)
           .mapToInt(example -> example.inputIds().length)
           .max()

@@ -141,7 +141,7 @@ record Session(
         "Adapter: rank %d, alpha %d, %d modules, %d parameters",
         settings.rank(), settings.alpha(), adapter.moduleCount(), adapter.parameterCount());
     ForgettingGuard guard = ForgettingGuard.of(spec);
-    StepPlan plan = guard.steps(inputs.examples().size());
+    StepPlan plan = guard.steps(inputs.mixture());
     AdapterTrainer trainer =
         new AdapterTrainer(
             kernels,

@@ -9,10 +9,10 @@ import java.util.SortedMap;
 import java.util.TreeMap;
 
 /**
- * The files of a URI of S3 as they once were.
+ * The files of a URI of S3 or of the Hub as they once were.
  *
  * @param key endpoint, URI and digest of the identity
- * @param folder whether the URI named a folder, not an object
+ * @param folder whether the URI named a folder or a pattern, not one file
  * @param files at least one
  */
 record CachedSource(String key, boolean folder, List<File> files) implements CacheDocument {
@@ -21,7 +21,7 @@ record CachedSource(String key, boolean folder, List<File> files) implements Cac
    *
    * @param name path relative to the folder, or the name of the object
    * @param bytes its size
-   * @param etag without quotes
+   * @param etag without quotes; of the Hub, the digest of git
    * @param sha256 of its bytes
    */
   record File(String name, long bytes, String etag, String sha256) {
@@ -33,7 +33,7 @@ record CachedSource(String key, boolean folder, List<File> files) implements Cac
     private boolean sound(boolean folder) {
       return name != null
           && ObjectKey.isValid(name)
-          && (folder ? SourceFiles.matters(name) : !name.contains("/"))
+          && (folder || !name.contains("/"))
           && bytes >= 0
           && etag != null
           && Content.isSha256(sha256);

@@ -14,6 +14,7 @@ import dev.finetune.trainer.storage.StorageSettings;
 import dev.finetune.trainer.storage.StoredObject;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.ConcurrentSkipListMap;
@@ -36,24 +37,39 @@ final class S3Downloads {
   }
 
   /**
+   * What is asked for.
+   *
+   * @param field field of the job
+   * @param uri as written in it
+   * @param location that is in it; the folder, for a pattern
+   * @param pattern which files of the folder are meant, or null
+   */
+  record Request(String field, String uri, S3Location location, @Nullable FilePattern pattern) {
+    /** Reads a URI. */
+    static Request of(String field, String uri, @Nullable FilePattern pattern) {
+      String place = pattern == null ? uri : pattern.folder();
+      return new Request(field, uri, S3Location.parse(field, place), pattern);
+    }
+  }
+
+  /**
    * Returns what a URI names.
    *
    * @param expected what an earlier attempt of the run read, or null
    */
-  Source fetch(String field, String uri, @Nullable SourceIdentity expected) {
-    S3Location location = S3Location.parse(field, uri);
-    Optional<Source> known = expected == null ? Optional.empty() : cached(field, uri, expected);
-    return known.orElseGet(() -> ask(field, uri, location, expected));
+  Source fetch(Request request, @Nullable SourceIdentity expected) {
+    Optional<Source> known = expected == null ? Optional.empty() : cached(request, expected);
+    return known.orElseGet(() -> ask(request, expected));
   }
 
   /** Returns what the cache has of an identity, if it has all of it. */
-  private Optional<Source> cached(String field, String uri, SourceIdentity expected) {
+  private Optional<Source> cached(Request request, SourceIdentity expected) {
     Optional<CachedSource> found =
-        cache.find(CachedSource.class, sourceKey(uri, expected.digest()));
-    if (found.isEmpty() || !expected.matches(found.get().identity(field, uri))) {
+        cache.find(CachedSource.class, sourceKey(request.uri, expected.digest()));
+    if (found.isEmpty() || !expected.matches(found.get().identity(request.field, request.uri))) {
       return Optional.empty();
     }
-    Path view = viewOf(uri);
+    Path view = viewOf(request);
     boolean whole =
         new Parallel("cache-check-")
                 .map(
@@ -61,29 +77,33 @@ final class S3Downloads {
                     file -> cache.use(file.content(), view.resolve(file.name())))
                 .stream()
                 .allMatch(there -> there);
-    return whole ? Optional.of(source(field, uri, found.get(), view)) : Optional.empty();
+    return whole ? Optional.of(source(request, found.get(), view)) : Optional.empty();
   }
 
-  private static Source source(String field, String uri, CachedSource files, Path view) {
+  private static Source source(Request request, CachedSource files, Path view) {
+    SourceIdentity identity = files.identity(request.field, request.uri);
+    if (request.pattern != null) {
+      List<Path> paths = files.files().stream().map(file -> view.resolve(file.name())).toList();
+      return new Source(view, paths, identity);
+    }
     Path path = files.folder() ? view : view.resolve(files.files().getFirst().name());
-    return new Source(path, files.identity(field, uri));
+    return new Source(path, identity);
   }
 
-  private Source ask(
-      String field, String uri, S3Location location, @Nullable SourceIdentity expected) {
-    try (ObjectStore bucket = S3Store.open(location.bucket(), "", settings)) {
-      Listing listing = list(field, uri, location, bucket.retrying(settings.retry()));
-      Source source = bring(field, uri, bucket, listing, true);
+  private Source ask(Request request, @Nullable SourceIdentity expected) {
+    try (ObjectStore bucket = S3Store.open(request.location.bucket(), "", settings)) {
+      Listing listing = list(request, bucket.retrying(settings.retry()));
+      Source source = bring(request, bucket, listing, true);
       if (expected == null || isOrBecame(source.identity(), expected)) {
         return source;
       }
       notices.accept(
-          field
+          request.field
               + ": the cache "
               + cache.root()
               + " holds other bytes of the same ETags than this run began with; they are"
               + " downloaded again");
-      return bring(field, uri, bucket, listing, false);
+      return bring(request, bucket, listing, false);
     }
   }
 
@@ -97,14 +117,34 @@ final class S3Downloads {
 
   private record Named(String name, StoredObject object) {}
 
-  private static Listing list(String field, String uri, S3Location location, ObjectStore bucket) {
+  private static Listing list(Request request, ObjectStore bucket) {
+    S3Location location = request.location;
+    if (request.pattern != null) {
+      return new Listing(true, listPattern(request, request.pattern, bucket));
+    }
     Optional<StoredObject> object =
         location.folder() || location.key().isEmpty()
             ? Optional.empty()
             : bucket.head(location.key());
     return object.isPresent()
         ? new Listing(false, List.of(new Named(lastName(object.get().key()), object.get())))
-        : listFolder(field, uri, bucket, location.key());
+        : listFolder(request.field, request.uri, bucket, location.key());
+  }
+
+  private static List<Named> listPattern(Request request, FilePattern pattern, ObjectStore bucket) {
+    String key = request.location.key();
+    String prefix = key.isEmpty() ? "" : key + "/";
+    List<Named> objects =
+        bucket.list(prefix).stream()
+            .map(object -> new Named(object.key().substring(prefix.length()), object))
+            .filter(named -> !named.name().contains("/") && pattern.matches(named.name()))
+            .sorted(Comparator.comparing(Named::name))
+            .toList();
+    FilePattern.requireSome(request.field, request.uri, objects.size());
+    for (Named named : objects) {
+      requirePath(request.field, request.uri, named.name());
+    }
+    return objects;
   }
 
   private static Listing listFolder(String field, String uri, ObjectStore bucket, String key) {
@@ -116,10 +156,7 @@ final class S3Downloads {
     List<Named> objects = new ArrayList<>();
     for (StoredObject object : listed) {
       String name = object.key().substring(prefix.length());
-      if (!ObjectKey.isValid(name)) {
-        throw new UnreadableData(
-            field + ": " + uri + " holds a name that is no path: " + ObjectKey.printable(name));
-      }
+      requirePath(field, uri, name);
       if (SourceFiles.matters(name)) {
         objects.add(new Named(name, object));
       }
@@ -128,14 +165,20 @@ final class S3Downloads {
     return new Listing(true, objects);
   }
 
+  private static void requirePath(String field, String uri, String name) {
+    if (!ObjectKey.isValid(name)) {
+      throw new UnreadableData(
+          field + ": " + uri + " holds a name that is no path: " + ObjectKey.printable(name));
+    }
+  }
+
   /**
    * Takes from the cache what it has and downloads the rest.
    *
    * @param trusting whether to believe the index which bytes an object was
    */
-  private Source bring(
-      String field, String uri, ObjectStore bucket, Listing listing, boolean trusting) {
-    Path view = viewOf(uri);
+  private Source bring(Request request, ObjectStore bucket, Listing listing, boolean trusting) {
+    Path view = viewOf(request);
     ConcurrentSkipListMap<String, Content> brought = new ConcurrentSkipListMap<>();
     if (trusting) {
       new Parallel("cache-check-")
@@ -148,22 +191,23 @@ final class S3Downloads {
     }
     List<Named> missing =
         listing.objects().stream().filter(named -> !brought.containsKey(named.name())).toList();
-    cache.makeRoom(uri, missing.stream().mapToLong(named -> named.object().bytes()).sum());
+    cache.makeRoom(request.uri, missing.stream().mapToLong(named -> named.object().bytes()).sum());
     new Parallel("download-")
         .map(
             missing,
             named ->
                 brought.put(
                     named.name(),
-                    download(field, bucket, named.object(), view.resolve(named.name()))));
+                    download(request.field, bucket, named.object(), view.resolve(named.name()))));
     List<CachedSource.File> files =
         listing.objects().stream().map(named -> file(named, brought)).toList();
     // The key needs the digest, which needs the files.
-    SourceIdentity identity = new CachedSource("", listing.folder(), files).identity(field, uri);
+    SourceIdentity identity =
+        new CachedSource("", listing.folder(), files).identity(request.field, request.uri);
     CachedSource whole =
-        new CachedSource(sourceKey(uri, identity.digest()), listing.folder(), files);
+        new CachedSource(sourceKey(request.uri, identity.digest()), listing.folder(), files);
     cache.put(whole);
-    return source(field, uri, whole, view);
+    return source(request, whole, view);
   }
 
   @SuppressWarnings("NullAway") // Every object was brought.
@@ -219,8 +263,9 @@ final class S3Downloads {
   }
 
   /** Models are known by the name of their folder, so it is that of the URI. */
-  private Path viewOf(String uri) {
-    String name = lastName(uri.replaceAll("/+$", ""));
+  private Path viewOf(Request request) {
+    String uri = request.uri.replaceAll("/+$", "");
+    String name = request.pattern == null ? lastName(uri) : "files";
     return cache.newView().resolve(ObjectKey.isValid(name) ? name : "files");
   }
 

@@ -4,10 +4,14 @@ import dev.finetune.trainer.failure.UnreadableData;
 import dev.finetune.trainer.storage.Sha256;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.NoSuchFileException;
+import java.nio.file.NotDirectoryException;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -18,7 +22,7 @@ import java.util.stream.Stream;
 /** Which files of a folder matter, and the digest over them. */
 final class SourceFiles {
   private static final Set<String> SUFFIXES =
-      Set.of("safetensors", "gguf", "json", "jsonl", "txt", "model", "parquet", "csv");
+      Set.of("safetensors", "gguf", "json", "jsonl", "txt", "model", "parquet", "csv", "jinja");
   private static final int MAX_DEPTH = 4;
   private static final int MAX_FILES = 10_000;
 
@@ -58,6 +62,40 @@ final class SourceFiles {
     } catch (IOException e) {
       throw new UnreadableData(field + ": cannot read " + path + ": " + e.getMessage(), e);
     }
+  }
+
+  /** Returns the local files that a pattern names, by name, and the identity of all of them. */
+  static Source matching(
+      String field, String uri, Path folder, FilePattern pattern, LocalDigests digests) {
+    List<Path> paths = new ArrayList<>();
+    SortedMap<String, FileIdentity> files = new TreeMap<>();
+    try {
+      try (DirectoryStream<Path> all = Files.newDirectoryStream(folder)) {
+        for (Path file : all) {
+          if (pattern.matches(file.getFileName().toString())
+              && Files.isRegularFile(file)
+              && paths.size() <= FilePattern.MOST_FILES) {
+            paths.add(file);
+          }
+        }
+      }
+      FilePattern.requireSome(field, uri, paths.size());
+      Collections.sort(paths);
+      for (Path file : paths) {
+        files.put(
+            file.getFileName().toString(),
+            new FileIdentity(Files.size(file), "sha256:" + digests.of(file)));
+      }
+    } catch (NoSuchFileException | NotDirectoryException e) {
+      throw new UnreadableData(field + ": no such file or folder: " + e.getFile(), e);
+    } catch (IOException e) {
+      throw new UnreadableData(field + ": cannot read " + folder + ": " + e.getMessage(), e);
+    }
+    SourceIdentity identity = of(field, uri, files);
+    return new Source(
+        folder,
+        paths,
+        new SourceIdentity(uri, identity.digest(), identity.bytes(), identity.digest()));
   }
 
   /** Returns the identity of a folder. */

@@ -6,8 +6,9 @@ import org.jspecify.annotations.Nullable;
  * Which bytes a URI stood for.
  *
  * @param uri as written in the job
- * @param digest {@code sha256:} of the bytes of a local file, {@code etag:} of an S3 object, or
- *     {@code sha256:} over names, sizes and digests of the files of a folder
+ * @param digest {@code sha256:} of the bytes of a local file, {@code etag:} of an S3 object, {@code
+ *     sha256:} over names, sizes and digests of the files of a folder or pattern, or {@code
+ *     commit:} of a repository of the Hub
  * @param bytes size in all
  * @param content the same over the SHA-256 of the bytes that were read, wherever they came from;
  *     absent in records of older versions

@@ -24,7 +24,9 @@ import org.jspecify.annotations.Nullable;
  *       place;
  *   <li>{@code s3://bucket/key}, an object, or a folder if the key names none: downloaded into the
  *       cache, once for each ETag;
- *   <li>{@code pvc://claim/path}: read in place below the folder where the claims are mounted.
+ *   <li>{@code pvc://claim/path}: read in place below the folder where the claims are mounted;
+ *   <li>{@code hf://OWNER/NAME} for a model and {@code hf://datasets/OWNER/NAME/PATH} for rows:
+ *       downloaded into the cache, once for each commit.
  * </ul>
  *
  * Of a folder, files with the suffixes of models and data count, hidden ones do not.
@@ -44,6 +46,7 @@ public final class Sources implements AutoCloseable {
   private final Consumer<String> notices;
   private final LocalDigests digests;
   private @Nullable ContentCache cache;
+  private @Nullable Hub hub;
 
   /**
    * Makes one; nothing is read yet.
@@ -83,13 +86,82 @@ public final class Sources implements AutoCloseable {
   public Source fetch(
       String field, String uri, StorageSettings settings, @Nullable SourceIdentity expected) {
     if (uri.startsWith("s3://")) {
-      return new S3Downloads(cache(), settings, notices).fetch(field, uri, expected);
+      return fromS3(S3Downloads.Request.of(field, uri, null), settings, expected);
     }
+    Path path = localPath(field, uri).toAbsolutePath().normalize();
+    if (!Files.exists(path)) {
+      throw new UnreadableData(field + ": no such file or folder: " + path);
+    }
+    return new Source(path, SourceFiles.identify(field, uri, path, digests));
+  }
+
+  /**
+   * Returns a model, as {@link #fetch(String, String, StorageSettings, SourceIdentity)} does, which
+   * may also lie on the Hub.
+   *
+   * @param revision branch, tag or commit on the Hub, or null; says nothing elsewhere
+   */
+  public Source fetchModel(
+      String field,
+      String uri,
+      @Nullable String revision,
+      StorageSettings settings,
+      @Nullable SourceIdentity expected) {
+    if (!HubLocation.isHub(uri)) {
+      return fetch(field, uri, settings, expected);
+    }
+    HubLocation location = HubLocation.model(field, uri, revision);
+    return fromHub(new HubDownloads.Request(field, uri, location, null), settings, expected);
+  }
+
+  /**
+   * Returns a file of rows, or several by a pattern: a URI with {@code *} in its last part. They
+   * may also lie on the Hub.
+   *
+   * @throws UnreadableData if there is no such file, or none matches
+   */
+  public Source fetchRows(
+      String field, String uri, StorageSettings settings, @Nullable SourceIdentity expected) {
+    FilePattern pattern = FilePattern.of(field, uri).orElse(null);
+    if (HubLocation.isHub(uri)) {
+      HubLocation location = HubLocation.rows(field, uri);
+      return fromHub(new HubDownloads.Request(field, uri, location, pattern), settings, expected);
+    }
+    if (pattern == null) {
+      return fetch(field, uri, settings, expected);
+    }
+    if (uri.startsWith("s3://")) {
+      return fromS3(S3Downloads.Request.of(field, uri, pattern), settings, expected);
+    }
+    String last = pattern.folder().substring(pattern.folder().indexOf(':') + 1);
+    Path folder =
+        last.isEmpty() || last.equals("//") ? Path.of("") : localPath(field, pattern.folder());
+    return SourceFiles.matching(field, uri, folder.toAbsolutePath().normalize(), pattern, digests);
+  }
+
+  private Source fromS3(
+      S3Downloads.Request request, StorageSettings settings, @Nullable SourceIdentity expected) {
+    return new S3Downloads(cache(), settings, notices).fetch(request, expected);
+  }
+
+  private Source fromHub(
+      HubDownloads.Request request, StorageSettings settings, @Nullable SourceIdentity expected) {
+    return new HubDownloads(cache(), hub(settings)).fetch(request, expected);
+  }
+
+  private synchronized Hub hub(StorageSettings settings) {
+    if (hub == null) {
+      hub = Hub.of(environment, settings);
+    }
+    return hub;
+  }
+
+  private Path localPath(String field, String uri) {
     if (uri.startsWith("file:")) {
-      return local(field, uri, ObjectStores.filePath(field, uri));
+      return ObjectStores.filePath(field, uri);
     }
     if (uri.startsWith("pvc://")) {
-      return local(field, uri, claimPath(field, uri));
+      return claimPath(field, uri);
     }
     throw new InvalidConfiguration(
         field + ": must start with file:, s3:// or pvc://, was " + ObjectKey.printable(uri));
@@ -117,14 +189,6 @@ public final class Sources implements AutoCloseable {
     }
   }
 
-  private Source local(String field, String uri, Path path) {
-    Path absolute = path.toAbsolutePath().normalize();
-    if (!Files.exists(absolute)) {
-      throw new UnreadableData(field + ": no such file or folder: " + absolute);
-    }
-    return new Source(absolute, SourceFiles.identify(field, uri, absolute, digests));
-  }
-
   private Path claimPath(String field, String uri) {
     String root = environment.get(PVC_ROOT_VARIABLE);
     if (root == null || root.isBlank()) {
@@ -141,6 +205,10 @@ public final class Sources implements AutoCloseable {
 
   @Override
   public synchronized void close() {
+    if (hub != null) {
+      hub.close();
+      hub = null;
+    }
     if (cache != null) {
       cache.close();
       cache = null;

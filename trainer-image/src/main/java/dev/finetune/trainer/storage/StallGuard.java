@@ -19,7 +19,7 @@ import java.util.concurrent.TimeoutException;
  *
  * @param silence longest time without progress
  */
-record StallGuard(Duration silence) {
+public record StallGuard(Duration silence) {
   /** Bytes that count as progress; fewer do not, or one byte a minute would be enough. */
   private static final long PROGRESS_BYTES = 64 << 10;
 
@@ -27,17 +27,19 @@ record StallGuard(Duration silence) {
   private static final Duration LETTING_GO = Duration.ofSeconds(1);
 
   /** A request that tells how much it moved. */
-  interface Request<T> {
+  public interface Request<T> {
     T run(Activity activity);
   }
 
   /** What a request has moved so far. */
-  static final class Activity {
+  public static final class Activity {
     private long pending;
     private long latest = System.nanoTime();
 
+    private Activity() {}
+
     /** Counts bytes that were read or sent. */
-    synchronized void moved(long bytes) {
+    public synchronized void moved(long bytes) {
       pending += bytes;
       if (pending >= PROGRESS_BYTES) {
         pending = 0;
@@ -50,7 +52,7 @@ record StallGuard(Duration silence) {
     }
 
     /** Returns a view on a stream that counts what is read. */
-    InputStream counting(InputStream in) {
+    public InputStream counting(InputStream in) {
       return new FilterInputStream(in) {
         @Override
         public int read() throws IOException {
@@ -75,7 +77,7 @@ record StallGuard(Duration silence) {
    * @param what names the request in the message, such as {@code read s3://bucket/key}
    * @throws StorageUnreachable if it does not move for too long; what the request throws otherwise
    */
-  <T> T call(String what, Request<T> request) {
+  public <T> T call(String what, Request<T> request) {
     Activity activity = new Activity();
     FutureTask<T> task = new FutureTask<>(() -> request.run(activity));
     Thread worker = Thread.ofVirtual().name("storage").start(task);

@@ -1,7 +1,7 @@
 package dev.finetune.trainer.train;
 
 import dev.finetune.api.spec.Training;
-import dev.finetune.trainer.data.ExampleOrder;
+import dev.finetune.trainer.data.Mixture;
 import dev.finetune.trainer.failure.InvalidConfiguration;
 import java.util.ArrayList;
 import java.util.List;
@@ -24,7 +24,7 @@ public record ReplayPlan(int examples, int perStep, IntFunction<int[]> order) {
     return new ReplayPlan(
         examples,
         perStep(training, share),
-        ExampleOrder.epochs(training.seed() ^ PURPOSE, examples, training.shuffle()));
+        Mixture.ofOne(examples).epochs(training.seed() ^ PURPOSE, training.shuffle()));
   }
 
   /**

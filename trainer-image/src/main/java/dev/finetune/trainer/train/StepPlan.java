@@ -1,7 +1,7 @@
 package dev.finetune.trainer.train;
 
 import dev.finetune.api.spec.Training;
-import dev.finetune.trainer.data.ExampleOrder;
+import dev.finetune.trainer.data.Mixture;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.IntFunction;
@@ -10,16 +10,21 @@ import java.util.function.IntFunction;
  * Which examples each optimizer step sees: a pure function, so that a resumed run goes on as the
  * uninterrupted one would. The last step of an epoch takes what is left.
  *
- * @param examples number of training examples
+ * @param examples number of examples of an epoch
  * @param globalBatchSize examples in one optimizer step
  * @param totalSteps optimizer steps of the run
  * @param order permutation of the examples of an epoch, which is counted from 0
  */
 public record StepPlan(
     int examples, int globalBatchSize, int totalSteps, IntFunction<int[]> order) {
-  /** Makes the plan of a run. */
+  /** Makes the plan of a run whose examples are of one source. */
   public static StepPlan of(Training training, int examples) {
     return of(training, examples, 0);
+  }
+
+  /** Makes the plan of a run of one source that leaves room in its global batches. */
+  public static StepPlan of(Training training, int examples, int replayed) {
+    return of(training, Mixture.ofOne(examples), replayed);
   }
 
   /**
@@ -27,8 +32,9 @@ public record StepPlan(
    *
    * @param replayed examples of a global batch that come from elsewhere
    */
-  public static StepPlan of(Training training, int examples, int replayed) {
-    IntFunction<int[]> order = ExampleOrder.epochs(training.seed(), examples, training.shuffle());
+  public static StepPlan of(Training training, Mixture mixture, int replayed) {
+    IntFunction<int[]> order = mixture.epochs(training.seed(), training.shuffle());
+    int examples = mixture.epochSize();
     int batch = training.globalBatchSize() - replayed;
     int perEpoch = (examples + batch - 1) / batch;
     Integer maxSteps = training.maxSteps();

@@ -15,7 +15,7 @@ import dev.finetune.trainer.goldens.GoldenTensors;
 import dev.finetune.trainer.goldens.Goldens;
 import dev.finetune.trainer.goldens.TestEngine;
 import dev.finetune.trainer.model.DecoderModel;
-import dev.finetune.trainer.model.MicroBatch;
+import dev.finetune.trainer.data.MicroBatch;
 import dev.finetune.trainer.model.ModelLoader;
 import dev.finetune.trainer.model.Tape;
 import dev.finetune.trainer.quant.BitsAndBytesReader;

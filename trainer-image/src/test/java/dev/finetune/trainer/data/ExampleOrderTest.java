@@ -55,7 +55,7 @@ class ExampleOrderTest {
 
   @Test
   void theOrderOfARunIsThatOfEachEpochWhateverWasAskedBefore() {
-    IntFunction<int[]> epochs = ExampleOrder.epochs(42, 20, true);
+    IntFunction<int[]> epochs = Mixture.ofOne(20).epochs(42, true);
     for (int epoch : new int[] {0, 0, 1, 0, 3}) {
       assertThat(epochs.apply(epoch)).isEqualTo(ExampleOrder.permutation(42, epoch, 20, true));
     }

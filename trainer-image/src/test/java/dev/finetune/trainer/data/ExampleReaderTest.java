@@ -229,7 +229,7 @@ class ExampleReaderTest {
   @ValueSource(strings = {"", "["})
   void refusesARowThatIsTooLong(String start) throws IOException {
     Path file = folder.resolve("long.jsonl");
-    byte[] content = new byte[RowReader.MOST_ROW_BYTES + (1 << 18)];
+    byte[] content = new byte[(16 << 20) + (1 << 18)];
     Arrays.fill(content, (byte) 'a');
     byte[] head = (start + "{\"text\":\"a\"},\n{\"text\":\"").getBytes(StandardCharsets.UTF_8);
     if (start.isEmpty()) {

@@ -12,6 +12,7 @@ final class FuzzTargets {
   private static List<FuzzTarget> all() {
     List<FuzzTarget> targets = new ArrayList<>(ModelTargets.all());
     targets.addAll(ModelTargets.dataSets());
+    targets.addAll(RowTargets.all());
     targets.addAll(RunTargets.all());
     targets.addAll(JobTargets.all());
     return List.copyOf(targets);

@@ -96,8 +96,7 @@ class ExportCommandTest {
         int inHead = row % headSize;
         int from = row - inHead + inHead % 2 * (headSize / 2) + inHead / 2;
         for (int r = 0; r < rank; r++) {
-          assertThat(written[row * rank + r])
-              .isEqualTo(b[from * rank + r] * factor);
+          assertThat(written[row * rank + r]).isEqualTo(b[from * rank + r] * factor);
         }
       }
     }
