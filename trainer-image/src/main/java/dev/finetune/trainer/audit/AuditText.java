@@ -1,13 +1,17 @@
 package dev.finetune.trainer.audit;
 
+import dev.finetune.trainer.failure.MessageText;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /** An audit as lines for a person. */
 public final class AuditText {
   private static final int MOST_NAMED = 10;
+  private static final int MOST_LABELS = 20;
   private static final int BAR = 40;
 
   private AuditText() {}
@@ -26,6 +30,7 @@ public final class AuditText {
         .forEach(
             data -> {
               lines.add(summary(report, data));
+              addLabels(lines, data);
               data.problems().forEach((problem, found) -> addFound(lines, data, problem, found));
               data.notes().forEach((note, found) -> addFound(lines, data, note, found));
             });
@@ -39,6 +44,7 @@ public final class AuditText {
   private static void addAll(List<String> lines, AuditReport report, DataAudit data) {
     lines.add(summary(report, data));
     data.lengths().histogram().forEach(bar -> lines.add(bar(bar, data.rows())));
+    addLabels(lines, data);
     for (Problem problem : Problem.values()) {
       if (problem != Problem.LEAKED || (data.role() == Role.TRAIN && report.eval() != null)) {
         Finding found = data.problem(problem);
@@ -76,6 +82,31 @@ public final class AuditText {
         lengths.percentiles().p50(),
         lengths.percentiles().p90(),
         lengths.percentiles().p99());
+  }
+
+  private static void addLabels(List<String> lines, DataAudit data) {
+    if (data.labels().isEmpty()) {
+      return;
+    }
+    double all = data.labels().values().stream().mapToLong(count -> count).sum();
+    String named =
+        data.labels().entrySet().stream()
+            .sorted(Map.Entry.<String, Long>comparingByValue().reversed())
+            .limit(MOST_LABELS)
+            .map(
+                label ->
+                    String.format(
+                        Locale.ROOT,
+                        "%s %d (%.1f %%)",
+                        label.getKey(),
+                        label.getValue(),
+                        100 * label.getValue() / all))
+            .collect(Collectors.joining(", "));
+    int more = data.labels().size() - MOST_LABELS;
+    lines.add(
+        "  labels: "
+            + MessageText.oneLine(named)
+            + (more > 0 ? String.format(Locale.ROOT, " and %d more", more) : ""));
   }
 
   private static String bar(Lengths.Bar bar, int rows) {

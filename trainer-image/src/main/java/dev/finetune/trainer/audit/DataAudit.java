@@ -3,6 +3,8 @@ package dev.finetune.trainer.audit;
 import java.util.Collections;
 import java.util.EnumMap;
 import java.util.Map;
+import java.util.SortedMap;
+import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -16,6 +18,8 @@ import org.jspecify.annotations.Nullable;
  * @param supervisedTokens tokens of these that are learned
  * @param lengths of all rows that could be read, before anything is cut
  * @param unreadable why nothing from some row on can be read, or null
+ * @param labels how often the rows that are used have each label of a head, before they are cut; of
+ *     words by token
  * @param problems the rows of each problem, all problems
  * @param notes the rows of each note, all notes
  */
@@ -28,10 +32,12 @@ public record DataAudit(
     long supervisedTokens,
     Lengths lengths,
     @Nullable String unreadable,
+    SortedMap<String, Long> labels,
     Map<Problem, Finding> problems,
     Map<Note, FoundRows> notes) {
   /** Keeps unmodifiable copies of the maps, in the order of their keys. */
   public DataAudit {
+    labels = Collections.unmodifiableSortedMap(new TreeMap<>(labels));
     problems = Collections.unmodifiableMap(new EnumMap<>(problems));
     notes = Collections.unmodifiableMap(new EnumMap<>(notes));
   }

@@ -5,13 +5,16 @@ import dev.finetune.trainer.data.Example;
 import dev.finetune.trainer.data.ReadRow;
 import dev.finetune.trainer.data.RowId;
 import java.util.EnumMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.SortedMap;
+import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
 /**
  * Looks at the rows of one data set one after another and does with each what the policy says. It
- * keeps no row, only a hash of each.
+ * keeps no row, only a hash of each. Labels are as many as a head may have outputs.
  *
  * <p>A row has every problem that it has, except that what is left out is looked at no further. The
  * problems of a row that is cut are those of what is left of it.
@@ -25,6 +28,7 @@ public final class RowAudit {
   private final LengthCounts lengths = new LengthCounts();
   private final Map<Problem, FoundRows.Collector> problems = new EnumMap<>(Problem.class);
   private final Map<Note, FoundRows.Collector> notes = new EnumMap<>(Note.class);
+  private final SortedMap<String, Long> labels = new TreeMap<>();
   private int rows;
   private int kept;
   private long tokens;
@@ -70,7 +74,7 @@ public final class RowAudit {
         rows++;
         lengths.add(whole.example().inputIds().length);
         Optional<Example> example = judged(whole.id(), whole.example());
-        example.ifPresent(this::count);
+        example.ifPresent(used -> count(used, whole.labels()));
         yield example;
       }
     };
@@ -147,7 +151,8 @@ public final class RowAudit {
     }
   }
 
-  private void count(Example example) {
+  private void count(Example example, List<String> ofRow) {
+    ofRow.forEach(label -> labels.merge(label, 1L, Long::sum));
     kept++;
     tokens += example.inputIds().length;
     supervisedTokens += example.supervisedTokens();
@@ -176,6 +181,7 @@ public final class RowAudit {
         supervisedTokens,
         lengths.lengths(),
         unreadable,
+        labels,
         findings,
         noted);
   }

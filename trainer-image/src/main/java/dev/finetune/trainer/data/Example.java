@@ -104,8 +104,20 @@ public record Example(int index, int[] inputIds, int[] labels, @Nullable Target 
     }
     return switch (target) {
       case null -> hash;
-      case Target.OfText(float[] values) -> CounterRandom.key(hash, Arrays.hashCode(values));
-      case Target.OfTokens(int[] ofTokens, _) -> CounterRandom.key(hash, Arrays.hashCode(ofTokens));
+      case Target.OfText(float[] values) -> {
+        // Names that are not known yet when a row is read add zeros to those read later.
+        for (int i = 0; i < values.length; i++) {
+          hash =
+              values[i] == 0 ? hash : CounterRandom.bits(hash ^ Float.floatToIntBits(values[i]), i);
+        }
+        yield CounterRandom.bits(hash, -1);
+      }
+      case Target.OfTokens(int[] ofTokens, _) -> {
+        for (int i = 0; i < ofTokens.length; i++) {
+          hash = CounterRandom.bits(hash ^ ofTokens[i], i);
+        }
+        yield CounterRandom.bits(hash, -2);
+      }
     };
   }
 }

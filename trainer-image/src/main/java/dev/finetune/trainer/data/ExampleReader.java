@@ -9,7 +9,9 @@ import dev.finetune.trainer.rows.RowSource;
 import dev.finetune.trainer.tokenizer.Tokenizer;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Turns rows of a file into token ids and labels, one after another: none is kept. What is done
@@ -18,6 +20,7 @@ import java.util.function.Consumer;
 public final class ExampleReader {
   private final DatasetFormat format;
   private final RowFormat rowFormat;
+  private final @Nullable Labeling labeling;
 
   /**
    * Makes a reader.
@@ -29,6 +32,7 @@ public final class ExampleReader {
   public ExampleReader(Tokenizer tokenizer, DatasetFormat format, int vocabularySize) {
     this.format = format;
     this.rowFormat = rowFormat(new TextEncoder(tokenizer), format, vocabularySize);
+    this.labeling = null;
   }
 
   /**
@@ -39,6 +43,7 @@ public final class ExampleReader {
    */
   public ExampleReader(Tokenizer tokenizer, DatasetFormat format, Labeling labeling) {
     this.format = format;
+    this.labeling = labeling;
     this.rowFormat =
         switch (format) {
           case LABELED_TEXT -> new LabeledText(tokenizer, labeling);
@@ -108,7 +113,7 @@ public final class ExampleReader {
         broken(read.file(), read.place(), e);
         return;
       }
-      sink.accept(new ReadRow.Whole(next(read.file(), read.place()), example));
+      sink.accept(new ReadRow.Whole(next(read.file(), read.place()), example, labels(example)));
     }
 
     @Override
@@ -128,6 +133,14 @@ public final class ExampleReader {
       row = Math.addExact(row, 1);
       return id;
     }
+  }
+
+  /**
+   * Returns the names of the labels that a head is to predict of an example that this has read; of
+   * words one for each token that has one, none for language modelling and regression.
+   */
+  public List<String> labels(Example example) {
+    return labeling == null ? List.of() : labeling.names(example);
   }
 
   /** What a tokenizer says of a text does not name the row. */

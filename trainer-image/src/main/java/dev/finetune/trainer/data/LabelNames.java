@@ -45,6 +45,11 @@ public final class LabelNames {
     return List.copyOf(names);
   }
 
+  /** Returns the name of an index. */
+  String name(int index) {
+    return names.get(index);
+  }
+
   /**
    * Returns the index of a label by its name or, if names are known, by its index in digits.
    *

@@ -5,6 +5,7 @@ import dev.finetune.api.spec.ProblemType;
 import dev.finetune.trainer.failure.UnreadableData;
 import java.util.Arrays;
 import java.util.List;
+import java.util.stream.IntStream;
 
 /**
  * How labels of rows become targets.
@@ -87,6 +88,33 @@ public record Labeling(LabelNames names, ProblemType problem, LabeledSubwords su
       }
     }
     return all;
+  }
+
+  /**
+   * Returns the names of the labels of an example, none for regression; of words one for each token
+   * that has one.
+   *
+   * @param example read with these names, before or after {@link #close} as they are now
+   */
+  List<String> names(Example example) {
+    return switch (example.target()) {
+      case null -> List.of();
+      case Target.OfText(float[] values) ->
+          switch (problem) {
+            case SINGLE_LABEL -> List.of(names.name((int) values[0]));
+            case MULTI_LABEL ->
+                IntStream.range(0, values.length)
+                    .filter(i -> values[i] > 0)
+                    .mapToObj(names::name)
+                    .toList();
+            case REGRESSION -> List.of();
+          };
+      case Target.OfTokens(int[] labels, _) ->
+          Arrays.stream(labels)
+              .filter(label -> label != Example.NOT_SUPERVISED)
+              .mapToObj(names::name)
+              .toList();
+    };
   }
 
   /**

@@ -1,5 +1,7 @@
 package dev.finetune.trainer.data;
 
+import java.util.List;
+
 /** A row as it was read, before anything is done about its problems. */
 public sealed interface ReadRow {
   /** Returns which row it is. */
@@ -9,8 +11,19 @@ public sealed interface ReadRow {
    * A row that could be read.
    *
    * @param example of whatever length the row has
+   * @param labels names of the labels that a head is to predict; of words one for each that has one
    */
-  record Whole(RowId id, Example example) implements ReadRow {}
+  record Whole(RowId id, Example example, List<String> labels) implements ReadRow {
+    /** Keeps an unmodifiable copy of the list. */
+    public Whole {
+      labels = List.copyOf(labels);
+    }
+
+    /** Makes a row without labels of a head. */
+    public Whole(RowId id, Example example) {
+      this(id, example, List.of());
+    }
+  }
 
   /**
    * A row that could not be read.

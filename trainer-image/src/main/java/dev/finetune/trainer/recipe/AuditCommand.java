@@ -4,7 +4,9 @@ import dev.finetune.api.run.ExitCode;
 import dev.finetune.api.run.RunJson;
 import dev.finetune.api.spec.DatasetFormat;
 import dev.finetune.api.spec.FineTuneJobSpec;
+import dev.finetune.api.spec.LabeledSubwords;
 import dev.finetune.api.spec.OnProblem;
+import dev.finetune.api.spec.ProblemType;
 import dev.finetune.api.spec.Task;
 import dev.finetune.trainer.audit.AuditReport;
 import dev.finetune.trainer.audit.AuditSettings;
@@ -14,6 +16,7 @@ import dev.finetune.trainer.audit.TokenListing;
 import dev.finetune.trainer.basemodel.BaseModel;
 import dev.finetune.trainer.data.Example;
 import dev.finetune.trainer.data.ExampleReader;
+import dev.finetune.trainer.data.LabelNames;
 import dev.finetune.trainer.data.Labeling;
 import dev.finetune.trainer.failure.InvalidConfiguration;
 import dev.finetune.trainer.rows.RowSource;
@@ -80,6 +83,12 @@ final class AuditCommand implements Callable<Integer> {
   private @Nullable String leaked;
 
   @Option(
+      names = "--problem-type",
+      paramLabel = "singleLabel|multiLabel|regression",
+      description = "Format labeledText: what a text has. Default: singleLabel.")
+  private String problemType = "singleLabel";
+
+  @Option(
       names = "--show",
       paramLabel = "N",
       description = "Prints the first N rows to train on, token by token.")
@@ -140,11 +149,48 @@ final class AuditCommand implements Callable<Integer> {
           evalData == null ? null : BaseModelOptions.fetchRows(sources, "--eval-data", evalData);
       Tokenizer tokenizer = base.tokenizer();
       audit(
-          new ExampleReader(tokenizer, format, base.config().vocabularySize()),
-          AuditSettings.of(maxLength, policy, SettingNames.OF_OPTIONS, tokenizer, Task.CAUSAL_LM),
+          reader(base, format),
+          AuditSettings.of(maxLength, policy, SettingNames.OF_OPTIONS, tokenizer, task(format)),
           new AuditReport.Files(train, List.of(), eval),
           new TokenListing(tokenizer));
     }
+  }
+
+  private ExampleReader reader(BaseModel base, DatasetFormat format) {
+    return switch (format) {
+      case LABELED_TEXT, LABELED_TOKENS ->
+          new ExampleReader(
+              base.tokenizer(),
+              format,
+              new Labeling(LabelNames.collecting(), problemType(format), LabeledSubwords.FIRST));
+      case ALPACA, PROMPT_COMPLETION, TEXT, TOKENS, CHAT ->
+          new ExampleReader(base.tokenizer(), format, base.config().vocabularySize());
+    };
+  }
+
+  private ProblemType problemType(DatasetFormat format) {
+    ProblemType asked =
+        switch (problemType) {
+          case "singleLabel" -> ProblemType.SINGLE_LABEL;
+          case "multiLabel" -> ProblemType.MULTI_LABEL;
+          case "regression" -> ProblemType.REGRESSION;
+          default ->
+              throw new InvalidConfiguration(
+                  "--problem-type: must be singleLabel, multiLabel or regression, was "
+                      + problemType);
+        };
+    if (format == DatasetFormat.LABELED_TOKENS && asked != ProblemType.SINGLE_LABEL) {
+      throw new InvalidConfiguration("--problem-type: must be singleLabel for labeledTokens");
+    }
+    return asked;
+  }
+
+  private static Task task(DatasetFormat format) {
+    return switch (format) {
+      case LABELED_TEXT -> Task.SEQUENCE_CLASSIFICATION;
+      case LABELED_TOKENS -> Task.TOKEN_CLASSIFICATION;
+      case ALPACA, PROMPT_COMPLETION, TEXT, TOKENS, CHAT -> Task.CAUSAL_LM;
+    };
   }
 
   private void audit(
@@ -167,7 +213,8 @@ final class AuditCommand implements Callable<Integer> {
       out.flush();
     } else {
       AuditText.lines(report).forEach(out::println);
-      shown.forEach(example -> listing.lines(example).forEach(out::println));
+      shown.forEach(
+          example -> listing.lines(example, reader.labels(example)).forEach(out::println));
     }
     report.requireUsable();
   }

@@ -3,6 +3,7 @@ package dev.finetune.trainer.audit;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.finetune.trainer.data.Example;
+import dev.finetune.trainer.data.Target;
 import dev.finetune.trainer.random.CounterRandom;
 import java.util.HashSet;
 import java.util.List;
@@ -48,6 +49,23 @@ class ContentHashesTest {
     assertThat(one.contentHash() == other.contentHash())
         .isEqualTo(ids == otherIds && labels == otherLabels);
     assertThat(example(0, length + 1, ids, labels).contentHash()).isNotEqualTo(one.contentHash());
+  }
+
+  @Property
+  void equalTargetsAndNoOthersHaveOneHash(
+      @ForAll @IntRange(min = -2, max = 2) int one,
+      @ForAll @IntRange(min = -2, max = 2) int other) {
+    int[] ids = {7, 8};
+    assertThat(
+            new Example(0, ids, new Target.OfText(new float[] {one, 1, 0})).contentHash()
+                == new Example(5, ids, new Target.OfText(new float[] {other, 1})).contentHash())
+        .isEqualTo(one == other);
+    int[] words = {0, 1};
+    assertThat(
+            new Example(0, ids, new Target.OfTokens(new int[] {one, 3}, words)).contentHash()
+                == new Example(5, ids, new Target.OfTokens(new int[] {other, 3}, words))
+                    .contentHash())
+        .isEqualTo(one == other);
   }
 
   private static Example example(int index, int length, int id, int label) {

@@ -124,6 +124,49 @@ class AuditCommandTest {
     assertThat(both.output()).contains("Row 1: ").doesNotContain("\u001b").contains("  (special)");
   }
 
+  @Test
+  void tellsHowManyRowsHaveEachLabelAndShowsThem() throws IOException {
+    Path texts =
+        write(
+            "texts.jsonl",
+            """
+            {"text": "a b", "label": "ham"}
+            {"text": "c", "label": "spam"}
+            {"text": "d", "label": "ham"}
+            {"text": "a b", "label": "ham"}
+            """);
+    Ended ended = auditRows(texts, "--format", "labeledText", "--show", "1");
+    assertThat(ended.error()).isEmpty();
+    assertThat(ended.output())
+        .contains("labels: ham 3 (75.0 %), spam 1 (25.0 %)")
+        .contains("repeats of an earlier row: 1, row 3 (line 4), kept")
+        .doesNotContain("learn to stop: 4")
+        .contains("tokens, 1 learned (*), labels ham");
+    Path words =
+        write("words.jsonl", "{\"tokens\": [\"a\", \"b\"], \"labels\": [\"O\", \"PER\"]}\n");
+    assertThat(auditRows(words, "--format", "labeledTokens", "--show", "1").output())
+        .contains("labels: O 1 (50.0 %), PER 1 (50.0 %)")
+        .containsPattern("\\* 'a'  O\n");
+  }
+
+  @Test
+  void findsEqualRowsOfSeveralLabelsWhateverNamesWereKnownWhenTheyWereRead() throws IOException {
+    Path texts =
+        write(
+            "texts.jsonl",
+            """
+            {"text": "a", "labels": ["x"]}
+            {"text": "a", "labels": ["x", "y"]}
+            {"text": "a", "labels": ["x"]}
+            {"text": "a", "labels": []}
+            {"text": "a", "labels": ["y", "x"]}
+            """);
+    Ended ended = auditRows(texts, "--format", "labeledText", "--problem-type", "multiLabel");
+    assertThat(ended.output())
+        .contains("repeats of an earlier row: 2, rows 2 (line 3), 4 (line 5), kept")
+        .contains("labels: x 4 (66.7 %), y 2 (33.3 %)");
+  }
+
   @ParameterizedTest
   @CsvSource(
       delimiter = '|',
