@@ -21,6 +21,7 @@ import dev.finetune.trainer.optim.LearningRate;
 import dev.finetune.trainer.progress.Console;
 import dev.finetune.trainer.run.Computation;
 import dev.finetune.trainer.run.RunRecord;
+import dev.finetune.trainer.source.ModelName;
 import dev.finetune.trainer.tokenizer.Tokenizer;
 import dev.finetune.trainer.train.AdapterTrainer;
 import dev.finetune.trainer.train.ExampleLosses;
@@ -156,6 +157,7 @@ record Session(
                 spec.adapter().loraPlusRatio(),
                 record.recompute(),
                 guard.divergenceWeight()));
+    ModelName base = ModelName.of(spec.model().uri(), spec.model().revision());
     return new Session(
         kernels.engine(),
         kernels,
@@ -172,8 +174,7 @@ record Session(
         inputs.general(),
         new ExampleLosses(inputs.examples().size()),
         inputs.base().tokenizer(),
-        new AdapterConfig(spec.model().uri(), spec.model().revision(), settings, spec.task())
-            .toJson(),
+        new AdapterConfig(base.name(), base.revision(), settings, spec.task()).toJson(),
         inputs.classifier());
   }
 

@@ -27,8 +27,6 @@ import org.jspecify.annotations.Nullable;
 /**
  * The interface of the Hugging Face Hub, or of a server that answers as it does: which commit a
  * revision is, and which files it has.
- *
- * @see <a href="https://huggingface.co/docs/hub/api">Hub API endpoints</a>
  */
 final class Hub implements AutoCloseable {
   /** Variable with the URL of the Hub, as other tools name it. */
@@ -241,7 +239,7 @@ final class Hub implements AutoCloseable {
     return cause == null ? new UnreadableData(message) : new UnreadableData(message, cause);
   }
 
-  /** Returns the failure for something that a folder does not have. */
+  /** Returns the failure of a connection. */
   static StorageUnreachable unreachable(URI uri, IOException e) {
     String reason = e.getMessage() == null ? e.getClass().getSimpleName() : e.getMessage();
     return new StorageUnreachable("cannot read from " + uri.getHost() + ": " + reason, e);

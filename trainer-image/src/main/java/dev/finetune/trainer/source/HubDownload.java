@@ -32,7 +32,7 @@ final class HubDownload {
   private long received;
   private int request;
 
-  /** A file's target is not closed by an interrupt, as a channel would be: it is written on. */
+  /** The target is no channel, which an interrupt of one request would close for all. */
   private HubDownload(
       HubClient client, String field, HubLocation location, HubFile file, RandomAccessFile target) {
     this.client = client;

@@ -17,6 +17,7 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.HashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
@@ -212,12 +213,12 @@ class HubDownloadsTest {
 
   @Test
   void refusesBytesThatAreNotThoseThatTheHubLists() throws IOException {
-    server.corrupt(WEIGHTS, WEIGHTS.toUpperCase(java.util.Locale.ROOT));
+    server.corrupt(WEIGHTS, WEIGHTS.toUpperCase(Locale.ROOT));
     assertThatThrownBy(() -> identity(null, null))
         .isInstanceOf(UnreadableData.class)
         .hasMessageContaining("model.safetensors has other bytes than the Hub lists, twice");
     assertThat(leftovers()).isEmpty();
-    assertThat(stored()).doesNotContain(WEIGHTS.toUpperCase(java.util.Locale.ROOT));
+    assertThat(stored()).doesNotContain(WEIGHTS.toUpperCase(Locale.ROOT));
   }
 
   @ParameterizedTest
@@ -274,6 +275,14 @@ class HubDownloadsTest {
         .isInstanceOf(InvalidConfiguration.class)
         .hasMessageStartingWith("spec.model.uri: must be " + expected);
     assertThat(server.takeRequests()).isEmpty();
+  }
+
+  @Test
+  void namesAModelAsOtherToolsDo() {
+    assertThat(ModelName.of("hf://owner/name@v1", null))
+        .isEqualTo(new ModelName("owner/name", "v1"));
+    assertThat(ModelName.of("hf://owner/name", "v2")).isEqualTo(new ModelName("owner/name", "v2"));
+    assertThat(ModelName.of("s3://m/name", "v2")).isEqualTo(new ModelName("s3://m/name", "v2"));
   }
 
   @Test

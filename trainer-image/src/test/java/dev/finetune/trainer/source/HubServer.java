@@ -20,7 +20,9 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -102,7 +104,7 @@ final class HubServer implements AutoCloseable {
     repositories.get(repository).gated = true;
   }
 
-  /** Cuts the next answers with a file's bytes in the middle. */
+  /** Cuts the next answers with a large file's bytes in the middle. */
   void cut(int answers) {
     cuts.set(answers);
   }
@@ -285,11 +287,13 @@ final class HubServer implements AutoCloseable {
     }
     int length = content.length - start;
     exchange.sendResponseHeaders(start > 0 ? 206 : 200, length == 0 ? -1 : length);
-    boolean cut = cuts.getAndUpdate(n -> Math.max(0, n - 1)) > 0;
+    boolean cut = content.length >= LARGE && cuts.getAndUpdate(n -> Math.max(0, n - 1)) > 0;
     OutputStream out = exchange.getResponseBody();
     out.write(content, start, cut ? length / 2 : length);
     out.flush();
     if (cut) {
+      // A client may forget what it has not read yet of a connection that breaks.
+      LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(200));
       // Closing before all was written breaks the connection.
       exchange.close();
     } else {
