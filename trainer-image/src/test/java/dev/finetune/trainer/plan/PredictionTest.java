@@ -132,8 +132,7 @@ class PredictionTest {
                 model,
                 adapter,
                 model.headLoss(
-                    adapter,
-                    new OneLabel(List.of("a", "b", "c"), new double[] {1, 1, 1}, 0, true)),
+                    adapter, new OneLabel(List.of("a", "b", "c"), new double[] {1, 1, 1}, 0, true)),
                 Training.defaults(),
                 settings(run, false))) {
       List<PhasePeak> phases = predicted(run, withHead(run, model), examples, false);
@@ -171,31 +170,27 @@ class PredictionTest {
       List<Example> examples,
       List<PhasePeak> phases,
       long before) {
-      assertThat(engine.liveBytes() - before).as("kept").isEqualTo(peak(phases, Phase.LOADING));
-      trainer.evaluate(examples, () -> false);
-      engine.resetPeakBytes();
-      trainer.evaluate(examples, () -> false);
-      assertThat(engine.peakBytes() - before)
-          .as("evaluation")
-          .isEqualTo(peak(phases, Phase.EVALUATION));
-      trainer.step(1, examples, () -> false);
-      engine.resetPeakBytes();
-      trainer.step(2, examples, () -> false);
-      long step =
-          Math.max(
-              peak(phases, Phase.FORWARD),
-              Math.max(peak(phases, Phase.LOSS), peak(phases, Phase.BACKWARD)));
-      assertThat(engine.peakBytes() - before).as("step").isEqualTo(step);
+    assertThat(engine.liveBytes() - before).as("kept").isEqualTo(peak(phases, Phase.LOADING));
+    trainer.evaluate(examples, () -> false);
+    engine.resetPeakBytes();
+    trainer.evaluate(examples, () -> false);
+    assertThat(engine.peakBytes() - before)
+        .as("evaluation")
+        .isEqualTo(peak(phases, Phase.EVALUATION));
+    trainer.step(1, examples, () -> false);
+    engine.resetPeakBytes();
+    trainer.step(2, examples, () -> false);
+    long step =
+        Math.max(
+            peak(phases, Phase.FORWARD),
+            Math.max(peak(phases, Phase.LOSS), peak(phases, Phase.BACKWARD)));
+    assertThat(engine.peakBytes() - before).as("step").isEqualTo(step);
   }
 
   private static AdapterTrainer trainer(
       Kernels kernels, DecoderModel model, LoraAdapter adapter, Case run, boolean divergence) {
     return new AdapterTrainer(
-        kernels,
-        model,
-        adapter,
-        Training.defaults(),
-        settings(run, divergence));
+        kernels, model, adapter, Training.defaults(), settings(run, divergence));
   }
 
   private static AdapterTrainer.Settings settings(Case run, boolean divergence) {
