@@ -38,7 +38,7 @@ for line in texts.read_text().splitlines():
             at += len(word)
             ends.append(at)
             at += 1
-        of = [next((w for w, end in enumerate(ends) if end > start), None) for start, _ in offsets]
+        of = [next((w for w, end in enumerate(ends) if end > start), None) if line[start:stop].strip() else None for start, stop in offsets]
         probabilities = probabilities[[of.index(w) for w in range(len(ends))]]
     expected += [(labels["id2label"][int(row.argmax())], float(row.max())) for row in probabilities]
 

@@ -85,6 +85,11 @@ public record LabelFile(Task task, ProblemType problem, List<String> labels) {
       problem = entry.getValue().equals(said) ? entry.getKey() : problem;
     }
     JsonNode names = json.path("id2label");
+    if (problem != ProblemType.REGRESSION && (names.isEmpty() || names.size() > MOST_LABELS)) {
+      throw new UnreadableData(
+          "%s: id2label must have 1 to %d names, had %d"
+              .formatted(file, MOST_LABELS, names.size()));
+    }
     List<String> labels = new ArrayList<>();
     for (int i = 0; i < Math.min(names.size(), MOST_LABELS); i++) {
       JsonNode name = names.path(String.valueOf(i));

@@ -151,10 +151,9 @@ final class StepMemory implements AutoCloseable {
     try (Ledger.Scope temporary = ledger.scope()) {
       places(temporary, rows);
       head(temporary, rows, outputs);
-      temporary.within(
-          "gradients in F32",
-          rows * outputs * Float.BYTES + wide,
-          outputs * config.hiddenSize() * Float.BYTES);
+      temporary.hold("gradients in F32", rows * outputs * Float.BYTES);
+      ledger.run("gradients in F32", outputs * config.hiddenSize() * Float.BYTES);
+      temporary.hold("gradients in F32", wide);
       temporary.within("gradients in F32", wide, 2 * wide);
       scope.within(
           "gradients",

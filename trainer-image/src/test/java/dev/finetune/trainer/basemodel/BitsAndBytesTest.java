@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.finetune.api.spec.Quantization;
 import dev.finetune.api.spec.QuantizationType;
+import dev.finetune.trainer.data.MicroBatch;
 import dev.finetune.trainer.engine.ElementType;
 import dev.finetune.trainer.engine.Kernels;
 import dev.finetune.trainer.engine.Scope;
@@ -15,7 +16,6 @@ import dev.finetune.trainer.goldens.GoldenTensors;
 import dev.finetune.trainer.goldens.Goldens;
 import dev.finetune.trainer.goldens.TestEngine;
 import dev.finetune.trainer.model.DecoderModel;
-import dev.finetune.trainer.data.MicroBatch;
 import dev.finetune.trainer.model.ModelLoader;
 import dev.finetune.trainer.model.Tape;
 import dev.finetune.trainer.quant.BitsAndBytesReader;

@@ -9,6 +9,7 @@ import dev.finetune.api.spec.Schedule;
 import dev.finetune.api.spec.Training;
 import dev.finetune.trainer.basemodel.ModelConfig;
 import dev.finetune.trainer.data.Example;
+import dev.finetune.trainer.data.Target;
 import dev.finetune.trainer.engine.ElementType;
 import dev.finetune.trainer.engine.Engine;
 import dev.finetune.trainer.engine.Kernels;
@@ -16,11 +17,15 @@ import dev.finetune.trainer.goldens.RandomModel;
 import dev.finetune.trainer.goldens.TestEngine;
 import dev.finetune.trainer.lora.AdapterShape;
 import dev.finetune.trainer.lora.LoraAdapter;
+import dev.finetune.trainer.lora.ModelModules;
+import dev.finetune.trainer.loss.OneLabel;
 import dev.finetune.trainer.model.DecoderModel;
 import dev.finetune.trainer.optim.LearningRate;
 import dev.finetune.trainer.train.AdapterTrainer;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.SequencedMap;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -101,6 +106,49 @@ class PredictionTest {
     check(run, true);
   }
 
+  static List<Case> headCases() {
+    return cases().stream()
+        .filter(run -> !run.recompute() && run.name().matches("(LoRA|two|many|few|DoRA) .*"))
+        .toList();
+  }
+
+  @ParameterizedTest
+  @MethodSource("headCases")
+  void predictsTheTensorsOfAClassifier(Case run) {
+    Kernels kernels = TestEngine.kernels(run.type());
+    Engine engine = TestEngine.engine();
+    List<Example> examples = new ArrayList<>();
+    for (Example row : RandomModel.examples(run.config().vocabularySize(), 9, run.lengths())) {
+      int[] labels = new int[row.inputIds().length];
+      examples.add(
+          new Example(row.index(), row.inputIds(), new Target.OfTokens(labels, row.inputIds())));
+    }
+    long before = engine.liveBytes();
+    try (DecoderModel model = RandomModel.load(kernels, run.config(), run.quantization(), 3);
+        LoraAdapter adapter = new LoraAdapter(kernels, withHead(run, model));
+        AdapterTrainer trainer =
+            new AdapterTrainer(
+                kernels,
+                model,
+                adapter,
+                model.headLoss(
+                    adapter, new OneLabel(List.of("a", "b", "c"), new double[] {1, 1, 1}, 0, true)),
+                Training.defaults(),
+                settings(run, false))) {
+      List<PhasePeak> phases = predicted(run, withHead(run, model), examples, false);
+      checkPeaks(engine, trainer, examples, phases, before);
+    }
+    assertThat(engine.liveBytes()).isEqualTo(before);
+  }
+
+  private static AdapterShape withHead(Case run, DecoderModel model) {
+    SequencedMap<String, List<Long>> whole = new LinkedHashMap<>();
+    whole.put(ModelModules.SCORE, List.of(3L, (long) run.config().hiddenSize()));
+    whole.put(ModelModules.SCORE_BIAS, List.of(3L));
+    AdapterShape plain = shape(run, model);
+    return new AdapterShape(plain.targets(), plain.decomposed(), whole);
+  }
+
   private static void check(Case run, boolean divergence) {
     Kernels kernels = TestEngine.kernels(run.type());
     Engine engine = TestEngine.engine();
@@ -110,50 +158,59 @@ class PredictionTest {
     try (DecoderModel model = RandomModel.load(kernels, run.config(), run.quantization(), 3);
         LoraAdapter adapter = new LoraAdapter(kernels, shape(run, model));
         AdapterTrainer trainer = trainer(kernels, model, adapter, run, divergence)) {
-      List<PhasePeak> phases = predicted(run, model, examples, divergence);
-      assertThat(engine.liveBytes() - before).as("kept").isEqualTo(peak(phases, Phase.LOADING));
-      trainer.evaluate(examples, () -> false);
-      engine.resetPeakBytes();
-      trainer.evaluate(examples, () -> false);
-      assertThat(engine.peakBytes() - before)
-          .as("evaluation")
-          .isEqualTo(peak(phases, Phase.EVALUATION));
-      trainer.step(1, examples, () -> false);
-      engine.resetPeakBytes();
-      trainer.step(2, examples, () -> false);
-      long step =
-          Math.max(
-              peak(phases, Phase.FORWARD),
-              Math.max(peak(phases, Phase.LOSS), peak(phases, Phase.BACKWARD)));
-      assertThat(engine.peakBytes() - before).as("step").isEqualTo(step);
+      List<PhasePeak> phases = predicted(run, shape(run, model), examples, divergence);
+      checkPeaks(engine, trainer, examples, phases, before);
     }
     assertThat(engine.liveBytes()).isEqualTo(before);
+  }
+
+  private static void checkPeaks(
+      Engine engine,
+      AdapterTrainer trainer,
+      List<Example> examples,
+      List<PhasePeak> phases,
+      long before) {
+    assertThat(engine.liveBytes() - before).as("kept").isEqualTo(peak(phases, Phase.LOADING));
+    trainer.evaluate(examples, () -> false);
+    engine.resetPeakBytes();
+    trainer.evaluate(examples, () -> false);
+    assertThat(engine.peakBytes() - before)
+        .as("evaluation")
+        .isEqualTo(peak(phases, Phase.EVALUATION));
+    trainer.step(1, examples, () -> false);
+    engine.resetPeakBytes();
+    trainer.step(2, examples, () -> false);
+    long step =
+        Math.max(
+            peak(phases, Phase.FORWARD),
+            Math.max(peak(phases, Phase.LOSS), peak(phases, Phase.BACKWARD)));
+    assertThat(engine.peakBytes() - before).as("step").isEqualTo(step);
   }
 
   private static AdapterTrainer trainer(
       Kernels kernels, DecoderModel model, LoraAdapter adapter, Case run, boolean divergence) {
     return new AdapterTrainer(
-        kernels,
-        model,
-        adapter,
-        Training.defaults(),
-        new AdapterTrainer.Settings(
-            run.dropout(),
-            WHOLE,
-            new LearningRate(Schedule.CONSTANT, 1e-3, 0, 10),
-            1,
-            run.recompute(),
-            divergence ? 0.5 : 0));
+        kernels, model, adapter, Training.defaults(), settings(run, divergence));
+  }
+
+  private static AdapterTrainer.Settings settings(Case run, boolean divergence) {
+    return new AdapterTrainer.Settings(
+        run.dropout(),
+        WHOLE,
+        new LearningRate(Schedule.CONSTANT, 1e-3, 0, 10),
+        1,
+        run.recompute(),
+        divergence ? 0.5 : 0);
   }
 
   private static List<PhasePeak> predicted(
-      Case run, DecoderModel model, List<Example> examples, boolean divergence) {
+      Case run, AdapterShape adapter, List<Example> examples, boolean divergence) {
     Workload workload =
         new Workload(
             run.config(),
             run.quantization(),
             run.type(),
-            shape(run, model),
+            adapter,
             run.dropout(),
             Optimizer.ADAM_W,
             false,
