@@ -187,6 +187,11 @@ final class BaseModelOptions {
     }
   }
 
+  /** Brings the adapter to the disk and returns its folder; null if there is none. */
+  @Nullable Path adapterFolder(Sources sources) {
+    return adapter == null ? null : fetch(sources, "--adapter", adapter);
+  }
+
   private Precision parsedPrecision() {
     for (Precision value : Precision.values()) {
       if (value.name().toLowerCase(Locale.ROOT).equals(precision)) {

@@ -5,12 +5,9 @@ import dev.finetune.trainer.checkpoint.AdapterFiles;
 import dev.finetune.trainer.export.GgufAdapter;
 import dev.finetune.trainer.export.GgufModel;
 import dev.finetune.trainer.failure.InvalidConfiguration;
-import dev.finetune.trainer.json.JsonFile;
 import dev.finetune.trainer.source.Sources;
 import dev.finetune.trainer.weights.BlockEncoder;
-import dev.finetune.trainer.weights.GgufReader;
 import java.io.PrintWriter;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -101,9 +98,10 @@ final class ExportCommand implements Callable<Integer> {
       } else {
         MergeCheck measured = new MergeCheck(opened, precision);
         measured.runUnmerged(null);
-        String template = chatTemplate(opened);
+        ChatText template = ChatText.find(opened.place(), opened.base(), opened.adapter());
+        String jinja = template == null ? null : template.text();
         opened.mergeWith(
-            weights -> new GgufModel(encoder).write(opened.base(), weights, template, out));
+            weights -> new GgufModel(encoder).write(opened.base(), weights, jinja, out));
         console.printf("Wrote the merged model in %s: %s%n", encoder, out);
         measured.compare(out, null).forEach(console::println);
       }
@@ -129,24 +127,5 @@ final class ExportCommand implements Callable<Integer> {
             .formatted(
                 allowed.stream().map(BlockEncoder::name).collect(Collectors.joining(" or ")),
                 type));
-  }
-
-  /** The template beside the adapter is the one that it was trained with. */
-  private static @Nullable String chatTemplate(AdapterOptions.Opened opened) {
-    if (Files.exists(opened.adapter().resolve("chat_template.jinja"))
-        || !(opened.base().weights() instanceof GgufReader)) {
-      for (Path folder : new Path[] {opened.adapter(), opened.place()}) {
-        Path file = folder.resolve("chat_template.jinja");
-        if (Files.exists(file)) {
-          return new String(JsonFile.bytes(file, JsonFile.SETTINGS_BYTES), StandardCharsets.UTF_8);
-        }
-      }
-      Path settings = opened.place().resolve("tokenizer_config.json");
-      if (Files.exists(settings)) {
-        var template = JsonFile.read(settings, JsonFile.SETTINGS_BYTES).path("chat_template");
-        return template.isTextual() ? template.asText() : null;
-      }
-    }
-    return null;
   }
 }

@@ -10,9 +10,11 @@ import dev.finetune.trainer.generate.StreamedText;
 import dev.finetune.trainer.source.Sources;
 import dev.finetune.trainer.tokenizer.Tokenizer;
 import java.io.PrintWriter;
+import java.nio.file.Path;
 import java.util.Locale;
 import java.util.Set;
 import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -49,6 +51,19 @@ final class GenerateCommand implements Callable<Integer> {
   private String format = "text";
 
   @Option(
+      names = "--chat",
+      description =
+          "Puts the prompt as the user's message into the chat template: the one beside the"
+              + " adapter, else the model's.")
+  private boolean chat;
+
+  @Option(
+      names = "--system",
+      paramLabel = "TEXT",
+      description = "The system's message, with --chat. Default: none of its own.")
+  private @Nullable String system;
+
+  @Option(
       names = "--max-tokens",
       paramLabel = "N",
       description = "Most tokens to generate. Default: 128.")
@@ -60,23 +75,39 @@ final class GenerateCommand implements Callable<Integer> {
       throw new InvalidConfiguration("--max-tokens: must be 1 to 1048576, was " + maxTokens);
     }
     Sampling choice = sampling.sampling();
-    String text =
-        switch (format) {
-          case "text" -> prompt;
-          case "alpaca" -> AlpacaPrompt.of(prompt, "");
-          default ->
-              throw new InvalidConfiguration("--format: must be text or alpaca, was " + format);
-        };
+    String text = formatted();
     PrintWriter errors = spec.commandLine().getErr();
     try (Sources sources = BaseModelOptions.sources(errors::println);
         BaseModelOptions.Loaded loaded = models.loadMerged(sources)) {
       Tokenizer tokenizer = loaded.base().tokenizer();
+      int[] ids =
+          chat
+              ? ids(loaded, templated(loaded, models.adapterFolder(sources)), false)
+              : ids(loaded, text, tokenizer.addsBos());
       Generator.Generated generated =
-          generate(
-              loaded, promptIds(loaded, text), StopTokens.of(loaded.place(), tokenizer), choice);
+          generate(loaded, ids, StopTokens.of(loaded.place(), tokenizer), choice);
       errors.println(speed(generated));
     }
     return ExitCode.DONE.code();
+  }
+
+  private String formatted() {
+    if (chat && !format.equals("text")) {
+      throw new InvalidConfiguration("--format: must be text with --chat, was " + format);
+    }
+    if (system != null && !chat) {
+      throw new InvalidConfiguration("--system: needs --chat");
+    }
+    return switch (format) {
+      case "text" -> prompt;
+      case "alpaca" -> AlpacaPrompt.of(prompt, "");
+      default -> throw new InvalidConfiguration("--format: must be text or alpaca, was " + format);
+    };
+  }
+
+  private String templated(BaseModelOptions.Loaded loaded, @Nullable Path adapter) {
+    return ChatText.require(loaded.place(), loaded.base(), adapter)
+        .render(loaded.base().tokenizer(), system, prompt);
   }
 
   private Generator.Generated generate(
@@ -114,24 +145,25 @@ final class GenerateCommand implements Callable<Integer> {
         generated.stopped() ? "" : "; ended by the limit");
   }
 
-  private static int[] promptIds(BaseModelOptions.Loaded loaded, String text) {
+  /** A chat template has BOS in its text. */
+  private static int[] ids(BaseModelOptions.Loaded loaded, String text, boolean addBos) {
     Tokenizer tokenizer = loaded.base().tokenizer();
     int[] ids = tokenizer.encode(text);
-    int bos = tokenizer.addsBos() ? 1 : 0;
-    int[] withBos = new int[bos + ids.length];
-    if (bos == 1) {
+    if (addBos) {
+      int[] withBos = new int[1 + ids.length];
       withBos[0] = tokenizer.bosId().orElseThrow();
+      System.arraycopy(ids, 0, withBos, 1, ids.length);
+      ids = withBos;
     }
-    System.arraycopy(ids, 0, withBos, bos, ids.length);
-    if (withBos.length == 0) {
+    if (ids.length == 0) {
       throw new InvalidConfiguration("--prompt: must have at least one token");
     }
     int most = loaded.base().config().maxPositions();
-    if (withBos.length > most) {
+    if (ids.length > most) {
       throw new InvalidConfiguration(
           "--prompt: must have at most %d tokens for this model, had %d"
-              .formatted(most, withBos.length));
+              .formatted(most, ids.length));
     }
-    return withBos;
+    return ids;
   }
 }

@@ -14,6 +14,7 @@ import dev.finetune.trainer.data.ExampleReader;
 import dev.finetune.trainer.failure.UnsupportedModel;
 import dev.finetune.trainer.goldens.Goldens;
 import dev.finetune.trainer.lora.ModelModules;
+import dev.finetune.trainer.quant.BitsAndBytesReader;
 import dev.finetune.trainer.tokenizer.SpecialTokensInText;
 import dev.finetune.trainer.tokenizer.Tokenizer;
 import dev.finetune.trainer.weights.GgufReader;
@@ -59,6 +60,12 @@ final class ModelTargets {
             Mutations::json,
             ModelTargets::readIndex,
             List.of("work")),
+        new FuzzTarget(
+            "bitsandbytes",
+            () -> List.of(golden("bnb/model.safetensors")),
+            Mutations.either(Mutations::safetensors, Mutations.head(9000)),
+            ModelTargets::readQuantized,
+            List.of("model.safetensors")),
         new FuzzTarget(
             "gguf",
             () -> List.of(golden("gguf/tiny-Q4_1.gguf")),
@@ -177,6 +184,13 @@ final class ModelTargets {
           }
         }
       }
+    }
+  }
+
+  private static void readQuantized(byte[] input, Path folder) throws IOException {
+    try (SafetensorsReader file =
+        SafetensorsReader.open(write(folder, "model.safetensors", input))) {
+      readAll(BitsAndBytesReader.of("model.safetensors", file));
     }
   }
 
