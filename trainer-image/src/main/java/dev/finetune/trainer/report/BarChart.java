@@ -55,8 +55,8 @@ record BarChart(
     for (int i = 0; i < bars.size(); i++) {
       Bar bar = bars.get(i);
       int y = TOP + i * ROW;
-      html.element("text", bar.name(), "x", 0, "y", y + 14, "class", "from");
-      html.element("text", format.apply(bar.value()), "x", WIDTH, "y", y + 14, "class", "to");
+      String label = bar.name() + ": " + format.apply(bar.value());
+      html.element("text", label, "x", 0, "y", y + 14, "class", "from");
       html.empty(
           "rect",
           "class",

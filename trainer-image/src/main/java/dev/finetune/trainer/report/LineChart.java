@@ -24,7 +24,7 @@ record LineChart(
   private static final int LEFT = 64;
   private static final int RIGHT = 12;
   private static final int TOP = 26;
-  private static final int BOTTOM = 40;
+  private static final int BOTTOM = 46;
   private static final int TICKS = 5;
   private static final int MOST_STRIPS = 100;
   private static final int MOST_ROWS = 40;
@@ -107,7 +107,7 @@ record LineChart(
       html.empty("line", "x1", LEFT, "x2", WIDTH - RIGHT, "y1", at, "y2", at);
       html.element(
           "text",
-          format.apply(tick),
+          Numbers.tick(tick, y.step()),
           "x",
           LEFT - 8,
           "y",

@@ -21,8 +21,23 @@ final class Numbers {
         : String.format(Locale.ROOT, "%.1e", value);
   }
 
+  /** Returns a small number as people write learning rates, such as {@code 1.5e-4}. */
   static String rate(double value) {
-    return value == 0 ? "0" : String.format(Locale.ROOT, "%.2e", value);
+    if (value == 0 || !Double.isFinite(value)) {
+      return value == 0 ? "0" : String.valueOf(value);
+    }
+    int exponent = (int) Math.floor(Math.log10(Math.abs(value)) + 1e-9);
+    String digits = String.format(Locale.ROOT, "%.2f", value / Math.pow(10, exponent));
+    return digits.replaceFirst("\\.?0+$", "") + "e" + exponent;
+  }
+
+  /** Returns a multiple of a step with no more decimals than the step has. */
+  static String tick(double value, double step) {
+    if (step < 1e-3) {
+      return Math.abs(value) < step / 2 ? "0" : rate(value);
+    }
+    int decimals = Math.max(0, -(int) Math.floor(Math.log10(step) + 1e-9));
+    return String.format(Locale.ROOT, "%,." + decimals + "f", value);
   }
 
   /** Returns about three digits that count. */
@@ -40,7 +55,7 @@ final class Numbers {
   }
 
   static String percent(double share) {
-    return String.format(Locale.ROOT, "%.1f %%", 100 * share);
+    return String.format(Locale.ROOT, "%.1f\u00a0%%", 100 * share);
   }
 
   static String bytes(long bytes) {

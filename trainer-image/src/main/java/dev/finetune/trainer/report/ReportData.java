@@ -250,7 +250,7 @@ public record ReportData(
     /**
      * A row.
      *
-     * @param number its number in the data set, from 1
+     * @param number its number in the data set, from 0
      * @param given what the model is given
      * @param learned what it is to say
      * @param terms tokens, or labels, that are learned

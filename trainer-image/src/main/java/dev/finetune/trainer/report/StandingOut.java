@@ -23,7 +23,7 @@ record StandingOut(Rows rows, String unit) implements ReportPage.Section {
   public void add(Html html) {
     html.element(
         "p",
-        "The loss of each of the %s training rows was kept over the run, in %s. The texts below are quoted from the data: take this page out before the adapter is published if they are private."
+        "The loss of each of the %s training rows was kept over the run, in %s. Rows are counted from 0, as the audit counts them. The texts below are quoted from the data: take this page out before the adapter is published if they are private."
             .formatted(Numbers.count(rows.seen()), unit));
     if (rows.remark() != null) {
       html.element("p", rows.remark());

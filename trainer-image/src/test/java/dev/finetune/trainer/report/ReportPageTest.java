@@ -44,7 +44,7 @@ class ReportPageTest {
   @Test
   void saysInWordsHowGoodTheAdapterIs() {
     assertThat(ReportPage.html(ReportExamples.whole(500)))
-        .contains("the loss fell from 3.1000 to 1.9221 nats per token, by 38.0 %.")
+        .contains("the loss fell from 3.1000 to 1.9221 nats per token, by 38.0\u00a0%.")
         .contains("<dt>Perplexity</dt><dd>22.20 → 6.84</dd>")
         .contains("overfitting.");
   }
@@ -115,6 +115,21 @@ class ReportPageTest {
     assertThat(Axis.of(0, 0, 5).ticks()).hasSizeBetween(2, 8);
     assertThat(Axis.ofSteps(1, 500, 5).ticks()).containsExactly(100.0, 200.0, 300.0, 400.0, 500.0);
     assertThat(Axis.ofSteps(1, 1, 5).ticks()).containsExactly(1.0, 2.0);
+  }
+
+  @Test
+  void numbersHaveTheDigitsThatCount() {
+    assertThat(Numbers.rate(1.5e-4)).isEqualTo("1.5e-4");
+    assertThat(Numbers.rate(2e-4)).isEqualTo("2e-4");
+    assertThat(Numbers.rate(1e-10)).isEqualTo("1e-10");
+    assertThat(Numbers.rate(0)).isEqualTo("0");
+    assertThat(Numbers.rate(Double.NaN)).isEqualTo("NaN");
+    assertThat(Numbers.tick(0.5, 0.5)).isEqualTo("0.5");
+    assertThat(Numbers.tick(20_000, 5_000)).isEqualTo("20,000");
+    assertThat(Numbers.tick(5e-5, 5e-5)).isEqualTo("5e-5");
+    assertThat(Numbers.perplexity(1000)).isEqualTo("Infinity");
+    assertThat(Numbers.bytes(1L << 40)).isEqualTo("1,024.0 GiB");
+    assertThat(Numbers.time(7384)).isEqualTo("2 h 3 min");
   }
 
   @Test
