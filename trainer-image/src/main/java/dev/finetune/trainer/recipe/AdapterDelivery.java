@@ -5,6 +5,7 @@ import dev.finetune.trainer.adapter.LabelFile;
 import dev.finetune.trainer.checkpoint.AdapterFiles;
 import dev.finetune.trainer.checkpoint.ModelCard;
 import dev.finetune.trainer.failure.StorageUnreachable;
+import dev.finetune.trainer.report.ReportPage;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -23,9 +24,14 @@ final class AdapterDelivery {
    *
    * @param quantization how the base weights were kept, or null
    * @param modelCard text of the README
+   * @param report the report as HTML
    */
   static Map<String, Path> write(
-      Path folder, Session session, @Nullable Quantization quantization, String modelCard) {
+      Path folder,
+      Session session,
+      @Nullable Quantization quantization,
+      String modelCard,
+      String report) {
     try {
       Files.createDirectories(folder);
       Map<String, Path> files = new LinkedHashMap<>();
@@ -43,6 +49,7 @@ final class AdapterDelivery {
         files.put(LabelFile.NAME, Files.writeString(labels, classifier.labels().toJson()));
       }
       files.put(ModelCard.FILE, Files.writeString(folder.resolve(ModelCard.FILE), modelCard));
+      files.put(ReportPage.FILE, Files.writeString(folder.resolve(ReportPage.FILE), report));
       return files;
     } catch (IOException e) {
       throw new StorageUnreachable(folder + ": could not be written: " + e.getMessage(), e);

@@ -7,6 +7,7 @@ import dev.finetune.api.spec.Metric;
 import dev.finetune.trainer.evaluation.MetricNames;
 import dev.finetune.trainer.failure.InvalidConfiguration;
 import dev.finetune.trainer.generate.GreedyGenerator;
+import dev.finetune.trainer.metrics.Measured;
 import dev.finetune.trainer.train.Evaluated;
 import java.util.List;
 import java.util.Optional;
@@ -23,6 +24,8 @@ final class Evaluator {
   private final FineTuneJobSpec spec;
   private final Session session;
   private final SampleAnswers samples;
+  private @Nullable Measured measured;
+  private int measuredStep;
 
   /**
    * Makes one.
@@ -62,20 +65,22 @@ final class Evaluator {
   Optional<EvaluationPoint> measure(int step, @Nullable Double trainLoss, BooleanSupplier stop) {
     Evaluated heldOut = null;
     if (!session.heldOut().isEmpty()) {
-      Optional<Evaluated> measured = session.trainer().evaluate(session.heldOut(), stop);
-      if (measured.isEmpty()) {
+      Optional<Evaluated> evaluated = session.trainer().evaluate(session.heldOut(), stop);
+      if (evaluated.isEmpty()) {
         return Optional.empty();
       }
-      heldOut = measured.get();
+      heldOut = evaluated.get();
+      measured = heldOut.measured();
+      measuredStep = step;
     }
     Double general = null;
     if (!session.general().heldOut().isEmpty()) {
-      Optional<Evaluated> measured =
+      Optional<Evaluated> evaluated =
           session.trainer().evaluateText(session.general().heldOut(), stop);
-      if (measured.isEmpty()) {
+      if (evaluated.isEmpty()) {
         return Optional.empty();
       }
-      general = measured.get().loss();
+      general = evaluated.get().loss();
     }
     List<Sample> answers = null;
     if (!samples.isEmpty()) {
@@ -98,6 +103,11 @@ final class Evaluator {
             general,
             answers,
             null));
+  }
+
+  /** Returns all that held-out rows told of the model of a step, null unless it was the last. */
+  @Nullable Measured measured(int step) {
+    return step == measuredStep ? measured : null;
   }
 
   private static SortedMap<String, Double> metrics(@Nullable Evaluated heldOut) {

@@ -179,7 +179,11 @@ final class FineTuneRecipe {
       reporter.planned(plan.processBytes());
       try (Session session = Session.open(job.spec(), inputs, record, compute, console)) {
         TrainingLoop.Outlets outlets =
-            new TrainingLoop.Outlets(console, reporter, options.metrics());
+            new TrainingLoop.Outlets(
+                console,
+                reporter,
+                options.metrics(),
+                new RunReport(job, record, plan, limit, inputs.audit()));
         ExitCode code =
             new TrainingLoop(job.spec(), run, session, outlets, work.path(), stop).run();
         console.say("%s", PlanTable.outcome(plan, session.peakBytes(), reporter.peakBytes()));

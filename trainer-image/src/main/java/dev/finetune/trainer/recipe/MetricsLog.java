@@ -19,6 +19,7 @@ final class MetricsLog {
   private final Run run;
   private final StorageQueue queue;
   private final @Nullable Path file;
+  private final List<Metrics> steps = new ArrayList<>();
   private final List<String> pending = new ArrayList<>();
   private int lastStep;
 
@@ -36,6 +37,7 @@ final class MetricsLog {
   /** Adds the metrics of a step. */
   void add(Metrics metrics) {
     String line = metrics.toJson();
+    steps.add(metrics);
     pending.add(line);
     lastStep = metrics.step();
     if (pending.size() >= PART) {
@@ -49,6 +51,16 @@ final class MetricsLog {
             "--metrics " + file + ": could not be written: " + e.getMessage(), e);
       }
     }
+  }
+
+  /**
+   * Returns the metrics of the steps of the run, ascending: this attempt's, and from storage those
+   * of former attempts.
+   *
+   * @param lastStep last step of the run
+   */
+  List<Metrics> ofRun(int lastStep) {
+    return StepMetrics.ofRun(steps, lastStep, run::earlierMetrics);
   }
 
   /** Sends what is pending on its way, ahead of a checkpoint that is saved after this call. */

@@ -8,11 +8,11 @@ import dev.finetune.api.spec.Delivered;
 import dev.finetune.api.spec.FineTuneJobSpec;
 import dev.finetune.trainer.checkpoint.AdapterFiles;
 import dev.finetune.trainer.checkpoint.CheckpointFiles;
-import dev.finetune.trainer.checkpoint.ModelCard;
 import dev.finetune.trainer.checkpoint.TrainingState;
 import dev.finetune.trainer.data.Example;
 import dev.finetune.trainer.evaluation.EvaluationPolicy;
 import dev.finetune.trainer.evaluation.Standing;
+import dev.finetune.trainer.metrics.Measured;
 import dev.finetune.trainer.progress.Console;
 import dev.finetune.trainer.progress.Metrics;
 import dev.finetune.trainer.progress.ProgressReporter;
@@ -52,8 +52,14 @@ final class TrainingLoop {
   private TrainingState state = TrainingState.start(null, null);
   private Equality equality = Equality.ofBits();
 
-  /** Where an attempt says how far it is; metrics is a file to append to, or null. */
-  record Outlets(Console console, ProgressReporter reporter, @Nullable Path metrics) {}
+  /**
+   * Where an attempt says how far it is.
+   *
+   * @param metrics a file to append to, or null
+   * @param report what it says at the end
+   */
+  record Outlets(
+      Console console, ProgressReporter reporter, @Nullable Path metrics, RunReport report) {}
 
   TrainingLoop(
       FineTuneJobSpec spec,
@@ -299,13 +305,19 @@ final class TrainingLoop {
     if (result.adapterStep() != last) {
       AdapterFiles.restore(best.file(), session.adapter());
     }
+    Optional<RunReport.Tables> tables = tables(result);
+    if (tables.isEmpty()) {
+      return yielded();
+    }
     outlets.console().say("%s", EvaluationText.result(result));
+    RunReport.Outcome outcome = outcome(result, tables.get());
     Map<String, Path> files =
         AdapterDelivery.write(
             work.resolve("adapter"),
             session,
             spec.quantization(),
-            ModelCard.text(spec, result, equality));
+            outlets.report().card(session, outcome).text(),
+            outlets.report().html(session, outcome));
     queue.await();
     Delivery delivery = run.deliver(files, result);
     String location = run.location(delivery.folder());
@@ -321,6 +333,37 @@ final class TrainingLoop {
         chosen == last ? state.evaluations().at(last).orElse(null) : state.standing().best();
     return new RunResult(
         last, state.loss(), chosen, state.evaluations().before().orElse(null), after);
+  }
+
+  /**
+   * Returns all that held-out rows tell of the delivered adapter, which is the session's by now;
+   * empty if it was asked to stop. What was not measured by this attempt is measured again, to the
+   * same bits.
+   */
+  private Optional<RunReport.Tables> tables(RunResult result) {
+    if (session.heldOut().isEmpty()) {
+      return Optional.of(new RunReport.Tables(null));
+    }
+    Measured known = evaluator.measured(result.adapterStep());
+    if (known != null) {
+      return Optional.of(new RunReport.Tables(known));
+    }
+    outlets.reporter().evaluating();
+    return session
+        .trainer()
+        .evaluate(session.heldOut(), this::interrupted)
+        .map(evaluated -> new RunReport.Tables(evaluated.measured()));
+  }
+
+  private RunReport.Outcome outcome(RunResult result, RunReport.Tables tables) {
+    return new RunReport.Outcome(
+        result,
+        equality,
+        metricsLog.ofRun(result.steps()),
+        state.evaluations(),
+        tables,
+        session.peakBytes(),
+        outlets.reporter().peakBytes());
   }
 
   private static double secondsSince(long start) {

@@ -281,6 +281,18 @@ public final class Run {
     metrics.append(lines, lastStep);
   }
 
+  /**
+   * Returns metrics that former attempts wrote, one JSON line a step as they wrote it, which anyone
+   * with access to the bucket may have changed.
+   *
+   * @param lastStep lines that are surely of later steps are left out
+   * @return the lines in such an order that of a step that ran twice the one that counts is last
+   */
+  public List<String> earlierMetrics(int lastStep) {
+    head.check();
+    return new EarlierMetrics(folder).read(attempt, lastStep);
+  }
+
   private Instant now() {
     return folder.settings().clock().instant();
   }

@@ -7,9 +7,11 @@ import dev.finetune.api.run.Delivery;
 import dev.finetune.api.run.Head;
 import dev.finetune.api.run.RunJson;
 import dev.finetune.api.run.StorageLayout;
+import dev.finetune.trainer.report.ReportPage;
 import dev.finetune.trainer.storage.ObjectStore;
 import dev.finetune.trainer.storage.StoredObject;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.Optional;
@@ -20,7 +22,7 @@ import java.util.TreeMap;
  * What a delivered run left that must not depend on how often it was interrupted.
  *
  * @param files content by name: the files of the adapter, below {@code checkpoint/} those of the
- *     last checkpoint
+ *     last checkpoint; without the report, which tells how long steps took
  * @param metrics metrics by step without times; of a step that ran twice those of the highest
  *     attempt
  */
@@ -43,7 +45,24 @@ record RunOutcome(SortedMap<String, byte[]> files, SortedMap<Integer, String> me
     SortedMap<String, byte[]> files = new TreeMap<>();
     read(store, runFolder + delivery.folder(), "", files);
     read(store, runFolder + last.folder(), "checkpoint/", files);
+    if (files.remove(ReportPage.FILE) == null) {
+      throw new IllegalStateException("nothing was reported");
+    }
+    files.computeIfPresent(StorageLayout.MANIFEST, (_, json) -> withoutReport(json));
     return new RunOutcome(files, metrics(store, runFolder));
+  }
+
+  /** Returns a manifest without what it says of the report. */
+  static byte[] withoutReport(byte[] manifest) {
+    try {
+      ObjectNode document = (ObjectNode) MAPPER.readTree(manifest);
+      if (((ObjectNode) document.path("files")).remove(ReportPage.FILE) == null) {
+        throw new IllegalStateException("the manifest lacks the report");
+      }
+      return MAPPER.writeValueAsBytes(document);
+    } catch (IOException e) {
+      throw new UncheckedIOException("not a manifest", e);
+    }
   }
 
   private static void read(

@@ -47,7 +47,10 @@ class ResumeAcrossChangeTest {
     assertThat(second.output()).contains("The run so far is equal to the bit\n");
     for (String file :
         List.of(
-            "adapter/adapter_model.safetensors", "adapter/README.md", "adapter/manifest.json")) {
+            "adapter/adapter_model.safetensors",
+            "adapter/adapter_config.json",
+            "adapter/tokenizer.json",
+            "adapter/README.md")) {
       assertThat(content(interrupted, file)).as(file).isEqualTo(content(uninterrupted, file));
     }
     JsonNode attempt = second.json("attempt-0002/attempt.json");
