@@ -52,11 +52,13 @@ public record AdapterConfig(
       List.of(
           "use_qalora",
           "lora_bias",
-          "fan_in_fan_out",
           "layers_pattern",
           "layer_replication",
           "target_parameters",
           "trainable_token_indices");
+
+  /** Layers that GPT-2 alone has. */
+  private static final List<String> TURNED = List.of("c_attn", "c_proj", "c_fc");
 
   private static final JsonMapper MAPPER = JsonMapper.builder().build();
 
@@ -83,8 +85,7 @@ public record AdapterConfig(
         }) {
       fields.put(absent, null);
     }
-    for (String off :
-        new String[] {"ensure_weight_tying", "fan_in_fan_out", "lora_bias", "use_qalora"}) {
+    for (String off : new String[] {"ensure_weight_tying", "lora_bias", "use_qalora"}) {
       fields.put(off, false);
     }
     fields.put("base_model_name_or_path", baseModel);
@@ -109,6 +110,7 @@ public record AdapterConfig(
     ModuleChoice modules = settings.modules();
     fields.put("alpha_pattern", new TreeMap<>(settings.patterns().alphas()));
     fields.put("exclude_modules", modules.excluded().isEmpty() ? null : value(modules.excluded()));
+    fields.put("fan_in_fan_out", turned(modules.targets()));
     fields.put("init_lora_weights", INITS.get(settings.init()));
     fields.put("layers_to_transform", modules.layers().isEmpty() ? null : modules.layers());
     fields.put("lora_alpha", settings.alpha());
@@ -119,6 +121,15 @@ public record AdapterConfig(
     fields.put("target_modules", value(modules.targets()));
     fields.put("use_dora", settings.update().decomposed());
     fields.put("use_rslora", settings.update().rankStabilized());
+  }
+
+  /** Returns whether the base model holds its linear layers (in, out), as only GPT-2 does. */
+  private static boolean turned(ModuleNames names) {
+    return TURNED.stream()
+        .anyMatch(
+            module ->
+                names.pattern().contains(module)
+                    || names.names().stream().anyMatch(name -> name.endsWith(module)));
   }
 
   private static Object value(ModuleNames names) {

@@ -75,10 +75,11 @@ public final class BaseModel implements AutoCloseable {
     boolean opened = false;
     try {
       WeightReader values = quantized ? BitsAndBytesReader.of(folder.toString(), weights) : weights;
-      DecoderTensors.require(folder.toString(), config, values);
-      requireReadable(folder, config, weights, values);
+      WeightReader shown = DecoderTensors.arranged(config, values);
+      DecoderTensors.require(folder.toString(), config, shown);
+      requireReadable(folder, config, weights, shown);
       Tokenizer tokenizer = Tokenizer.fromFolder(folder, specialTokens);
-      BaseModel model = new BaseModel(name(folder), config, values, tokenizer);
+      BaseModel model = new BaseModel(name(folder), config, shown, tokenizer);
       model.requireFittingTokenizer(folder);
       opened = true;
       return model;
@@ -108,13 +109,17 @@ public final class BaseModel implements AutoCloseable {
   }
 
   private static void requireReadable(
-      Path folder, ModelConfig config, SafetensorsReader weights, WeightReader values) {
+      Path folder, ModelConfig config, SafetensorsReader weights, WeightReader shown) {
     for (String tensor : DecoderTensors.shapes(config).keySet()) {
-      boolean quantized = values instanceof BitsAndBytesReader stored && stored.isQuantized(tensor);
-      if (!quantized && !weights.type(tensor).readableAsFloat()) {
+      String stored =
+          shown instanceof Gpt2Weights renamed
+              ? renamed.stored().getOrDefault(tensor, tensor)
+              : tensor;
+      boolean quantized = shown instanceof BitsAndBytesReader coded && coded.isQuantized(tensor);
+      if (!quantized && !weights.type(stored).readableAsFloat()) {
         throw new UnsupportedModel(
             "%s: tensor '%s': type %s is not supported, use F32, F16 or BF16"
-                .formatted(folder, tensor, weights.type(tensor)));
+                .formatted(folder, stored, weights.type(stored)));
       }
     }
   }

@@ -6,12 +6,12 @@ import dev.finetune.trainer.failure.UnsupportedModel;
 import dev.finetune.trainer.json.JsonFields;
 import dev.finetune.trainer.json.JsonFile;
 import java.nio.file.Path;
-import org.jspecify.annotations.Nullable;
+import java.util.ArrayList;
+import java.util.List;
 
 /**
- * Reads a {@code config.json}. Fields that may be absent have the defaults of transformers'
- * LlamaConfig; both spellings of the rotary settings are read, the older {@code rope_theta} and
- * {@code rope_scaling}, and {@code rope_parameters} since version 5.
+ * Reads a {@code config.json}. Fields that may be absent have the defaults of their family in
+ * transformers.
  */
 final class HuggingFaceConfig {
   private final JsonFields fields;
@@ -21,9 +21,10 @@ final class HuggingFaceConfig {
   }
 
   /**
-   * Reads the configuration of a Llama model.
+   * Reads the configuration of a model.
    *
-   * @throws UnsupportedModel if it is another architecture, or has a feature that is not supported
+   * @throws UnsupportedModel if it is of no family that is known, or has a feature that is not
+   *     supported
    * @throws UnreadableData if the file is missing, broken, or says what cannot be
    */
   static ModelConfig read(Path file) {
@@ -31,115 +32,149 @@ final class HuggingFaceConfig {
   }
 
   private ModelConfig read() {
-    requireLlama();
-    requireSupportedFeatures();
-    int hiddenSize = fields.requireInt("hidden_size");
-    int heads = fields.requireInt("num_attention_heads");
+    Family family = family();
+    requireSupportedFeatures(family);
     try {
-      return new ModelConfig(
-          "llama",
-          fields.requireInt("vocab_size"),
-          hiddenSize,
-          fields.requireInt("intermediate_size"),
-          fields.requireInt("num_hidden_layers"),
-          heads,
-          fields.intOr("num_key_value_heads", heads),
-          fields.intOr("head_dim", heads < 1 ? 0 : hiddenSize / heads),
-          fields.doubleOr("rms_norm_eps", 1e-6),
-          ropeTheta(),
-          ropeScaling(),
-          fields.booleanOr("tie_word_embeddings", false),
-          fields.intOr("max_position_embeddings", 2048));
+      return family == Family.GPT2 ? gpt2() : llamaLike(family);
     } catch (IllegalArgumentException e) {
       throw new UnreadableData(fields.source() + ": " + e.getMessage(), e);
     }
   }
 
-  private void requireLlama() {
+  private ModelConfig llamaLike(Family family) {
+    Family.Defaults defaults = family.defaults();
+    int hiddenSize = fields.requireInt("hidden_size");
+    int heads = fields.requireInt("num_attention_heads");
+    int layers = fields.requireInt("num_hidden_layers");
+    int maxPositions = fields.intOr("max_position_embeddings", defaults.maxPositions());
+    RopeFields rope = new RopeFields(fields, family);
+    boolean headsGiven = fields.names("num_key_value_heads") || defaults.keyValueHeads() == 0;
+    return new ModelConfig(
+        family.type(),
+        fields.requireInt("vocab_size"),
+        hiddenSize,
+        fields.requireInt("intermediate_size"),
+        layers,
+        heads,
+        headsGiven ? fields.intOr("num_key_value_heads", heads) : defaults.keyValueHeads(),
+        fields.intOr("head_dim", headSize(fields, defaults, hiddenSize, heads)),
+        fields.doubleOr("rms_norm_eps", defaults.normEpsilon()),
+        rope.theta(),
+        rope.scaling(maxPositions),
+        fields.booleanOr("tie_word_embeddings", defaults.tiedEmbeddings()),
+        maxPositions,
+        new FamilyFields(fields, family, ModelConfig.requireLayers(layers)).traits(hiddenSize));
+  }
+
+  private static int headSize(
+      JsonFields fields, Family.Defaults defaults, int hiddenSize, int heads) {
+    if (defaults.headSize() != 0 && !fields.names("head_dim")) {
+      return defaults.headSize();
+    }
+    return heads < 1 ? 0 : hiddenSize / heads;
+  }
+
+  private ModelConfig gpt2() {
+    int hiddenSize = fields.requireInt("n_embd");
+    int heads = fields.requireInt("n_head");
+    return new ModelConfig(
+        Family.GPT2.type(),
+        fields.requireInt("vocab_size"),
+        hiddenSize,
+        fields.intOr("n_inner", Math.multiplyExact(4, hiddenSize)),
+        fields.requireInt("n_layer"),
+        heads,
+        heads,
+        heads < 1 ? 0 : hiddenSize / heads,
+        fields.doubleOr("layer_norm_epsilon", Family.GPT2.defaults().normEpsilon()),
+        Family.GPT2.defaults().ropeTheta(),
+        new RopeScaling.None(),
+        fields.booleanOr("tie_word_embeddings", true),
+        fields.intOr("n_positions", Family.GPT2.defaults().maxPositions()),
+        Gpt2Traits.of(ModelConfig.requireLayers(fields.requireInt("n_layer"))));
+  }
+
+  private Family family() {
     JsonNode architectures = fields.node("architectures");
-    if (architectures != null) {
-      String first = architectures.path(0).asText();
-      if (architectures.size() != 1 || !first.equals("LlamaForCausalLM")) {
-        throw new UnsupportedModel(
-            "%s: architecture '%s' is not supported, use LlamaForCausalLM"
-                .formatted(fields.source(), first));
+    String type = fields.text("model_type");
+    String first = architectures == null ? null : architectures.path(0).asText();
+    for (Family family : Family.values()) {
+      boolean named =
+          type == null ? family.architecture().equals(first) : family.type().equals(type);
+      if (named) {
+        if (architectures != null
+            && (architectures.size() != 1 || !family.architecture().equals(first))) {
+          throw new UnsupportedModel(
+              "%s: architecture '%s' is not supported for model_type %s, use %s"
+                  .formatted(fields.source(), first, family.type(), family.architecture()));
+        }
+        return family;
       }
     }
-    String type = fields.text("model_type");
-    if (type == null ? architectures == null : !type.equals("llama")) {
+    if (type == null && first != null) {
       throw new UnsupportedModel(
-          "%s: model_type '%s' is not supported, use llama".formatted(fields.source(), type));
+          "%s: architecture '%s' is not supported, use one of %s"
+              .formatted(fields.source(), first, Family.architectures()));
+    }
+    throw new UnsupportedModel(
+        "%s: model_type '%s' is not supported, use one of %s"
+            .formatted(fields.source(), type, Family.types()));
+  }
+
+  private void requireSupportedFeatures(Family family) {
+    List<String> refused = new ArrayList<>();
+    if (family == Family.GPT2) {
+      refused.add("quantization_config");
+    } else {
+      StoredQuantization.declared(fields);
+    }
+    if (family == Family.LLAMA || family == Family.GEMMA) {
+      refused.add("sliding_window");
+    }
+    for (String absent : refused) {
+      JsonNode value = fields.node(absent);
+      if (value != null) {
+        throw unsupported(absent, JsonFields.describe(value));
+      }
+    }
+    for (String off :
+        new String[] {
+          "use_bidirectional_attention",
+          "scale_attn_by_inverse_layer_idx",
+          "reorder_and_upcast_attn",
+          "add_cross_attention"
+        }) {
+      if (fields.booleanOr(off, false)) {
+        throw unsupported(off, "true");
+      }
+    }
+    if (family == Family.GPT2) {
+      requireGpt2Features();
+      return;
+    }
+    // GPT-2 files all name dropout, which we leave to the adapter; elsewhere it is a choice.
+    for (String dropout : new String[] {"attention_dropout", "resid_pdrop", "embd_pdrop"}) {
+      double share = fields.doubleOr(dropout, 0);
+      if (share != 0) {
+        throw unsupported(dropout, String.valueOf(share));
+      }
     }
   }
 
-  private void requireSupportedFeatures() {
-    for (String bias : new String[] {"attention_bias", "mlp_bias"}) {
-      if (fields.booleanOr(bias, false)) {
-        throw unsupported(bias, "true");
-      }
+  private void requireGpt2Features() {
+    if (!fields.booleanOr("scale_attn_weights", true)) {
+      throw unsupported("scale_attn_weights", "false");
     }
-    String activation = fields.text("hidden_act");
-    if (activation != null && !activation.equals("silu")) {
-      throw unsupported("hidden_act", activation);
-    }
-    JsonNode window = fields.node("sliding_window");
-    if (window != null) {
-      throw unsupported("sliding_window", JsonFields.describe(window));
-    }
-    StoredQuantization.declared(fields);
-    double partial = fields.doubleOr("partial_rotary_factor", 1);
-    if (partial != 1) {
-      throw unsupported("partial_rotary_factor", String.valueOf(partial));
-    }
-    double dropout = fields.doubleOr("attention_dropout", 0);
-    if (dropout != 0) {
-      throw unsupported("attention_dropout", String.valueOf(dropout));
+    String activation = fields.text("activation_function");
+    if (activation != null
+        && !activation.equals("gelu_new")
+        && !activation.equals("gelu_pytorch_tanh")) {
+      throw unsupported("activation_function", activation);
     }
   }
 
   private UnsupportedModel unsupported(String field, String value) {
     return new UnsupportedModel(
         "%s: %s %s is not supported".formatted(fields.source(), field, value));
-  }
-
-  private double ropeTheta() {
-    JsonFields parameters = fields.object("rope_parameters");
-    double older = fields.doubleOr("rope_theta", 10000);
-    return parameters == null ? older : parameters.doubleOr("rope_theta", older);
-  }
-
-  private RopeScaling ropeScaling() {
-    JsonFields newer = fields.object("rope_parameters");
-    JsonFields rope = newer == null ? fields.object("rope_scaling") : newer;
-    if (rope == null) {
-      return new RopeScaling.None();
-    }
-    if (rope.doubleOr("partial_rotary_factor", 1) != 1) {
-      throw unsupported(
-          "partial_rotary_factor", String.valueOf(rope.node("partial_rotary_factor")));
-    }
-    String type = ropeType(rope);
-    return switch (type) {
-      case "default" -> new RopeScaling.None();
-      case "linear" -> new RopeScaling.Linear(rope.requireDouble("factor"));
-      case "llama3" ->
-          new RopeScaling.Llama3(
-              rope.requireDouble("factor"),
-              rope.requireDouble("low_freq_factor"),
-              rope.requireDouble("high_freq_factor"),
-              rope.requireInt("original_max_position_embeddings"));
-      default ->
-          throw new UnsupportedModel(
-              "%s: rope_type '%s' is not supported, use default, linear or llama3"
-                  .formatted(rope.source(), type));
-    };
-  }
-
-  private static String ropeType(JsonFields rope) {
-    @Nullable String type = rope.text("rope_type");
-    if (type == null) {
-      type = rope.text("type");
-    }
-    return type == null ? "default" : type;
   }
 }

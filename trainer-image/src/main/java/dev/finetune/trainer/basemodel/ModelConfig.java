@@ -3,7 +3,7 @@ package dev.finetune.trainer.basemodel;
 import java.util.List;
 
 /**
- * The shape of a decoder of the Llama family.
+ * The shape of a decoder.
  *
  * @param architecture name as the model's own file gives it: {@code llama}
  * @param vocabularySize rows of the embedding
@@ -13,11 +13,12 @@ import java.util.List;
  * @param attentionHeads number of query heads
  * @param keyValueHeads number of key and value heads; divides {@code attentionHeads}
  * @param headSize width of one head, even; not always {@code hiddenSize / attentionHeads}
- * @param rmsNormEpsilon added to the mean square in every norm
+ * @param rmsNormEpsilon added to the mean square, or the variance, in every norm
  * @param ropeTheta base of the rotary frequencies
  * @param ropeScaling how these frequencies are stretched
  * @param tiedEmbeddings whether the head is the embedding; if not there is an {@code lm_head}
  * @param maxPositions longest sequence the model was made for
+ * @param traits in what it differs from Llama
  */
 public record ModelConfig(
     String architecture,
@@ -32,7 +33,39 @@ public record ModelConfig(
     double ropeTheta,
     RopeScaling ropeScaling,
     boolean tiedEmbeddings,
-    int maxPositions) {
+    int maxPositions,
+    DecoderTraits traits) {
+  /** Makes the shape of a Llama model. */
+  public ModelConfig(
+      String architecture,
+      int vocabularySize,
+      int hiddenSize,
+      int intermediateSize,
+      int layers,
+      int attentionHeads,
+      int keyValueHeads,
+      int headSize,
+      double rmsNormEpsilon,
+      double ropeTheta,
+      RopeScaling ropeScaling,
+      boolean tiedEmbeddings,
+      int maxPositions) {
+    this(
+        architecture,
+        vocabularySize,
+        hiddenSize,
+        intermediateSize,
+        layers,
+        attentionHeads,
+        keyValueHeads,
+        headSize,
+        rmsNormEpsilon,
+        ropeTheta,
+        ropeScaling,
+        tiedEmbeddings,
+        maxPositions,
+        DecoderTraits.LLAMA);
+  }
 
   /**
    * Checks every value and how they fit together.
@@ -56,12 +89,6 @@ public record ModelConfig(
     if (headSize % 2 != 0) {
       throw new IllegalArgumentException("headSize must be even, was " + headSize);
     }
-    if (ropeScaling instanceof RopeScaling.Divisors(List<Float> divisors)
-        && divisors.size() != headSize / 2) {
-      throw new IllegalArgumentException(
-          "rotary factors must be %d, half the size of a head, were %d"
-              .formatted(headSize / 2, divisors.size()));
-    }
     if (!(rmsNormEpsilon > 0 && rmsNormEpsilon <= 1)) {
       throw new IllegalArgumentException(
           "rmsNormEpsilon must be above 0 and at most 1, was " + rmsNormEpsilon);
@@ -69,6 +96,13 @@ public record ModelConfig(
     if (!(ropeTheta >= 1 && ropeTheta <= 1e12)) {
       throw new IllegalArgumentException("ropeTheta must be 1 to 1e12, was " + ropeTheta);
     }
+    int layersWithTraits = traits.attention().layers().size();
+    if (layersWithTraits != 0 && layersWithTraits != layers) {
+      throw new IllegalArgumentException(
+          "the kind of attention must be said of %d layers, was of %d"
+              .formatted(layers, layersWithTraits));
+    }
+    ropeScaling.requireFrequencies(rotarySize(headSize, traits) / 2);
   }
 
   /** Returns the width of all query heads side by side. */
@@ -79,6 +113,47 @@ public record ModelConfig(
   /** Returns the width of all key heads, or all value heads, side by side. */
   public int keyValueWidth() {
     return keyValueHeads * headSize;
+  }
+
+  /** Returns how many elements of a head, its first ones, are rotated; an even number. */
+  public int rotarySize() {
+    return rotarySize(headSize, traits);
+  }
+
+  private static int rotarySize(int headSize, DecoderTraits traits) {
+    int size = (int) (headSize * traits.attention().rotaryShare());
+    if (size < 2 || size % 2 != 0) {
+      throw new IllegalArgumentException(
+          "partial_rotary_factor: an even number of a head's %d elements must be rotated, was %d"
+              .formatted(headSize, size));
+    }
+    return size;
+  }
+
+  /** Returns what is special about the attention of a block. */
+  public DecoderTraits.Layer layer(int index) {
+    List<DecoderTraits.Layer> layers = traits.attention().layers();
+    return layers.isEmpty() ? DecoderTraits.Layer.FULL : layers.get(index);
+  }
+
+  /** Returns whether any block places tokens in this way. */
+  public boolean places(DecoderTraits.Positions positions) {
+    List<DecoderTraits.Layer> layers = traits.attention().layers();
+    return layers.isEmpty()
+        ? positions == DecoderTraits.Positions.ROTARY
+        : layers.stream().anyMatch(layer -> layer.positions() == positions);
+  }
+
+  /** Returns what scores of attention are multiplied by. */
+  public double attentionScale() {
+    double scalar = traits.attention().queryScalar();
+    return 1 / Math.sqrt(scalar == 0 ? headSize : scalar);
+  }
+
+  /** Returns the number of layers if it is in its range, before a list of as many is made. */
+  static int requireLayers(int layers) {
+    requireRange("layers", layers, 1024);
+    return layers;
   }
 
   private static void requireRange(String name, int value, int most) {

@@ -329,6 +329,11 @@ public final class Engine implements AutoCloseable {
     return (short) (Float.isNaN(value) ? 0x7fc0 : rounded);
   }
 
+  /** Rounds a number to bfloat16. */
+  static float roundToBfloat16(float value) {
+    return Float.intBitsToFloat(bfloat16(value) << 16);
+  }
+
   /** Returns a tensor that shares the memory of another and reads it as another type. */
   Tensor viewAs(Scope scope, Tensor tensor, ElementType type) {
     long handle = shim.viewAs(tensor.array().getHandle(), type);

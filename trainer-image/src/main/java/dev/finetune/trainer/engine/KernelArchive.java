@@ -25,7 +25,7 @@ final class KernelArchive {
       put(zip, "kernels/data.pkl", instance());
       put(zip, "kernels/code/__torch__.py", source.getBytes(StandardCharsets.UTF_8));
       put(zip, "kernels/constants.pkl", new byte[] {(byte) PICKLE_PROTOCOL, 2, ')', '.'});
-      put(zip, "kernels/version", "6\n".getBytes(StandardCharsets.US_ASCII));
+      put(zip, "kernels/version", "10\n".getBytes(StandardCharsets.US_ASCII));
     }
     return bytes.toByteArray();
   }

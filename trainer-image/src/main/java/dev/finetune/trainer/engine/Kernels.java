@@ -195,6 +195,68 @@ public final class Kernels {
         scope, "rms_norm_backward_added", residual, g, x, inverse, weight, type.code());
   }
 
+  /** Returns the gradient of {@link #rmsNorm} to x in the type of activations. */
+  public Tensor rmsNormGradient(Scope scope, Tensor g, Tensor x, Tensor inverse, Tensor weight) {
+    return engine.call(scope, "rms_norm_backward_alone", g, x, inverse, weight, type.code());
+  }
+
+  /**
+   * Computes {@code (x - mean) / deviation * weight + bias} over the last dimension; what it
+   * returns as {@link Normalized#inverse} is the inverse of the deviation.
+   */
+  public Normalized layerNorm(Scope scope, Tensor x, Tensor weight, Tensor bias, double epsilon) {
+    Tensor[] r = engine.callTuple(scope, "layer_norm", x, weight, bias, epsilon, type.code());
+    return new Normalized(r[0], r[1]);
+  }
+
+  /** Computes the norm again from the inverse deviation that the forward pass kept. */
+  public Tensor layerNormAgain(Scope scope, Tensor x, Tensor inverse, Tensor weight, Tensor bias) {
+    return engine.call(scope, "layer_norm_again", x, inverse, weight, bias, type.code());
+  }
+
+  /** Returns the gradient of {@link #layerNorm} to x, in {@code F32}. */
+  public Tensor layerNormBackward(Scope scope, Tensor g, Tensor x, Tensor inverse, Tensor weight) {
+    return engine.call(scope, "layer_norm_backward", g, x, inverse, weight);
+  }
+
+  /** Returns the gradient of {@link #layerNorm} to x plus that of the residual stream. */
+  public Tensor layerNormBackward(
+      Scope scope, Tensor residual, Tensor g, Tensor x, Tensor inverse, Tensor weight) {
+    return engine.call(
+        scope, "layer_norm_backward_added", residual, g, x, inverse, weight, type.code());
+  }
+
+  /** Multiplies x by a number, which is rounded to the type of activations first. */
+  public void scale(Tensor x, double factor) {
+    try (Scope scope = new Scope()) {
+      engine.call(scope, "scale", x, rounded(factor));
+    }
+  }
+
+  /** Returns x times a number, which is rounded to the type of activations first. */
+  public Tensor scaled(Scope scope, Tensor x, double factor) {
+    return engine.call(scope, "scaled", x, rounded(factor));
+  }
+
+  private double rounded(double factor) {
+    return type == ElementType.BF16 ? Engine.roundToBfloat16((float) factor) : (float) factor;
+  }
+
+  /** Returns a view of the columns {@code start} to {@code end - 1} of x (T, width). */
+  public Tensor columns(Scope scope, Tensor x, long start, long end) {
+    return engine.call(scope, "columns_view", x, start, end);
+  }
+
+  /** Returns a view of the rows {@code start} to {@code end - 1} of x. */
+  public Tensor rows(Scope scope, Tensor x, long start, long end) {
+    return engine.call(scope, "rows_view", x, start, end);
+  }
+
+  /** Returns matrices of as many rows side by side. */
+  public Tensor joinColumns(Scope scope, Tensor... parts) {
+    return engine.call(scope, "join_columns", (Object) parts);
+  }
+
   /** Computes {@code x W'}: x is (T, in), W (out, in). */
   public Tensor linear(Scope scope, Tensor x, Tensor w) {
     return engine.call(scope, "linear", x, w);
@@ -419,6 +481,37 @@ public final class Kernels {
     return new Pair(r[0], r[1]);
   }
 
+  /** Computes {@code gelu(gate) * up}, GELU being approximated by a hyperbolic tangent. */
+  public Tensor geglu(Scope scope, Tensor gate, Tensor up) {
+    return engine.call(scope, "geglu", gate, up);
+  }
+
+  /** Returns the gradients of {@link #geglu} to gate and up. */
+  public Pair gegluBackward(Scope scope, Tensor g, Tensor gate, Tensor up) {
+    Tensor[] r = engine.callTuple(scope, "geglu_backward", g, gate, up);
+    return new Pair(r[0], r[1]);
+  }
+
+  /** Computes GELU, approximated by a hyperbolic tangent. */
+  public Tensor gelu(Scope scope, Tensor x) {
+    return engine.call(scope, "gelu", x);
+  }
+
+  /** Returns the gradient of {@link #gelu}. */
+  public Tensor geluBackward(Scope scope, Tensor g, Tensor x) {
+    return engine.call(scope, "gelu_backward", g, x);
+  }
+
+  /**
+   * Rotates the first {@code rotary} elements of each head and leaves the others.
+   *
+   * @param sign 1, or -1 for the gradient
+   */
+  public Tensor rotatePart(
+      Scope scope, Tensor x, int heads, int size, int rotary, Tensor cos, Tensor sin, double sign) {
+    return engine.call(scope, "rotate_part", x, heads, size, rotary, cos, sin, sign);
+  }
+
   /** Rotates halves of each head by position: x (T, heads * size) becomes (T, heads, size). */
   public Tensor rotate(Scope scope, Tensor x, int heads, int size, Tensor cos, Tensor sin) {
     return engine.call(scope, "rotate", x, heads, size, cos, sin, 1.0);
@@ -447,6 +540,79 @@ public final class Kernels {
 
   private static double scale(Tensor q) {
     return 1 / Math.sqrt(q.size(2));
+  }
+
+  /**
+   * How scores of attention come about.
+   *
+   * @param scale what products of queries and keys are multiplied by
+   * @param softCap largest size of a score, {@code cap tanh(x / cap)}; 0 for none
+   * @param window how many tokens a token sees, itself included; 0 for all before it
+   */
+  public record Scores(double scale, double softCap, long window) {
+    private boolean plain() {
+      return softCap == 0 && window == 0;
+    }
+
+    private long reach() {
+      return window == 0 ? Integer.MAX_VALUE : window;
+    }
+  }
+
+  /**
+   * Attention as {@link #attention(Scope, Tensor, Tensor, Tensor, long[])}, with scores of another
+   * kind. Keys that no query of a block sees are left out of its products.
+   */
+  public Tensor attention(
+      Scope scope, Tensor q, Tensor k, Tensor v, long[] offsets, Scores scores) {
+    if (scores.plain()) {
+      return engine.call(scope, "attention", q, k, v, offsets, Tiles.QUERIES, scores.scale());
+    }
+    return engine.call(
+        scope,
+        "attention_by_windows",
+        q,
+        k,
+        v,
+        offsets,
+        Tiles.QUERIES,
+        scores.scale(),
+        scores.softCap(),
+        scores.reach());
+  }
+
+  /** Returns the gradients of attention with scores of another kind. */
+  public AttentionGradients attentionBackward(
+      Scope scope, Tensor g, Tensor q, Tensor k, Tensor v, long[] offsets, Scores scores) {
+    Tensor[] r =
+        scores.plain()
+            ? engine.callTuple(
+                scope, "attention_backward", g, q, k, v, offsets, Tiles.QUERIES, scores.scale())
+            : engine.callTuple(
+                scope,
+                "attention_backward_by_windows",
+                g,
+                q,
+                k,
+                v,
+                offsets,
+                Tiles.QUERIES,
+                scores.scale(),
+                scores.softCap(),
+                scores.reach());
+    return new AttentionGradients(r[0], r[1], r[2]);
+  }
+
+  /**
+   * Attention of the last token to tokens of its sequence.
+   *
+   * @param k keys of all tokens that it sees; the window of the scores does not matter
+   */
+  public Tensor attendToAll(Scope scope, Tensor q, Tensor k, Tensor v, Scores scores) {
+    if (scores.softCap() == 0 && scores.scale() == scale(q)) {
+      return attendToAll(scope, q, k, v, Math.toIntExact(q.size(1) / k.size(1)));
+    }
+    return engine.call(scope, "attend_to_all_bounded", q, k, v, scores.scale(), scores.softCap());
   }
 
   /**
@@ -524,6 +690,21 @@ public final class Kernels {
   /** Returns how likely labels (n) are under the logits of h. */
   public Likelihoods crossEntropy(
       Scope scope, Tensor h, Tensor w, @Nullable OutputUpdate update, Tensor labels) {
+    return crossEntropy(scope, h, w, update, labels, 0);
+  }
+
+  /**
+   * Returns how likely labels (n) are under the logits of h.
+   *
+   * @param softCap largest size of a logit, {@code cap tanh(x / cap)}; 0 for none
+   */
+  public Likelihoods crossEntropy(
+      Scope scope,
+      Tensor h,
+      Tensor w,
+      @Nullable OutputUpdate update,
+      Tensor labels,
+      double softCap) {
     Tensor[] r =
         engine.callTuple(
             scope,
@@ -532,6 +713,7 @@ public final class Kernels {
             w,
             tensors(update),
             scaling(update),
+            softCap,
             labels,
             logitRows(w),
             Tiles.probabilityRows(w.size(0)));
@@ -555,6 +737,28 @@ public final class Kernels {
       double scale,
       double smoothing,
       @Nullable Tensor gradientW) {
+    return crossEntropyGradient(
+        scope, h, w, update, labels, new Target(scale, smoothing, 0), gradientW);
+  }
+
+  /**
+   * What a loss is made of beside its logits.
+   *
+   * @param scale factor of the loss
+   * @param smoothing share of a label's probability that is spread evenly over all tokens
+   * @param softCap largest size of a logit, {@code cap tanh(x / cap)}; 0 for none
+   */
+  public record Target(double scale, double smoothing, double softCap) {}
+
+  /** Does the same for logits that may be bounded. */
+  public LossAndGradient crossEntropyGradient(
+      Scope scope,
+      Tensor h,
+      Tensor w,
+      @Nullable OutputUpdate update,
+      Tensor labels,
+      Target target,
+      @Nullable Tensor gradientW) {
     Tensor[] trained = gradientW == null ? new Tensor[0] : new Tensor[] {gradientW};
     Tensor[] r =
         engine.callTuple(
@@ -564,18 +768,19 @@ public final class Kernels {
             w,
             tensors(update),
             scaling(update),
+            target.softCap(),
             labels,
             logitRows(w),
             Tiles.probabilityRows(w.size(0)),
-            scale,
-            1 - smoothing,
-            smoothing / w.size(0),
+            target.scale(),
+            1 - target.smoothing(),
+            target.smoothing() / w.size(0),
             trained);
     return new LossAndGradient(r[0], r[1]);
   }
 
   /** Output layer of a frozen model, and the normalized states (n, width) that it is applied to. */
-  public record BaseOutput(Tensor h, Tensor w) {}
+  public record BaseOutput(Tensor h, Tensor w, double softCap) {}
 
   /**
    * Returns the divergence (n) of the next-token distributions of two models, {@code KL(base ||
@@ -601,6 +806,7 @@ public final class Kernels {
             w,
             tensors(update),
             scaling(update),
+            base.softCap(),
             base.h(),
             base.w(),
             logitRows(w),
@@ -616,7 +822,17 @@ public final class Kernels {
 
   /** Returns the logits in {@code F32}. */
   public Tensor logits(Scope scope, Tensor h, Tensor w, @Nullable OutputUpdate update) {
-    return engine.call(scope, "logits", h, w, tensors(update), scaling(update));
+    return logits(scope, h, w, update, 0);
+  }
+
+  /**
+   * Returns the logits in {@code F32}.
+   *
+   * @param softCap largest size of a logit, {@code cap tanh(x / cap)}; 0 for none
+   */
+  public Tensor logits(
+      Scope scope, Tensor h, Tensor w, @Nullable OutputUpdate update, double softCap) {
+    return engine.call(scope, "logits", h, w, tensors(update), scaling(update), softCap);
   }
 
   /**

@@ -93,6 +93,9 @@ public record GgufModel(BlockEncoder type) {
       case RopeScaling.None(), RopeScaling.Linear(double _) -> {
         // Said in the metadata.
       }
+      case RopeScaling.Dynamic _, RopeScaling.Yarn _, RopeScaling.LongRope _ ->
+          throw new UnsupportedModel(
+              "rotations scaled by dynamic, yarn or longrope cannot be written to GGUF");
       case RopeScaling.Llama3 llama3 ->
           writer.tensor("rope_freqs.weight", Llama3Divisors.of(config, llama3));
       case RopeScaling.Divisors divisors -> {

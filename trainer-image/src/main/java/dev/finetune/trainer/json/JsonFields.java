@@ -43,6 +43,11 @@ public final class JsonFields {
     return node(name) != null;
   }
 
+  /** Returns whether a field is there, if only as null. */
+  public boolean names(String name) {
+    return node.has(name);
+  }
+
   /** Returns an integer that must be there. */
   public int requireInt(String name) {
     JsonNode value = node(name);

@@ -11,13 +11,17 @@ import java.util.SequencedMap;
  *
  * @param linears the linear layers of the blocks, in the order of the forward pass; those that
  *     share an input follow each other
- * @param others shapes of the weights of all other modules: embedding, norms and output layer
+ * @param others shapes of the weights of all other modules that can be trained: embedding, norms
+ *     and output layer; of GPT-2 none but an output layer
  * @param layers number of blocks
  */
 public record ModelModules(
     List<LinearShape> linears, SequencedMap<String, long[]> others, int layers) {
   private static final String WEIGHT = ".weight";
-  private static final String BLOCKS = "model.layers.";
+  private static final List<String> BLOCKS = List.of("model.layers.", "transformer.h.");
+
+  /** Where only linear layers can be adapted. */
+  private static final String GPT2 = "transformer.";
 
   /** Name of the embedding. */
   public static final String EMBEDDING = "model.embed_tokens";
@@ -50,9 +54,9 @@ public record ModelModules(
       }
       String module = name.substring(0, name.length() - WEIGHT.length());
       long[] shape = weight.getValue();
-      if (shape.length == 2 && module.startsWith(BLOCKS)) {
+      if (shape.length == 2 && BLOCKS.stream().anyMatch(module::startsWith)) {
         linears.add(new LinearShape(module, shape[1], shape[0]));
-      } else {
+      } else if (!module.startsWith(GPT2)) {
         others.put(module, shape.clone());
       }
     }

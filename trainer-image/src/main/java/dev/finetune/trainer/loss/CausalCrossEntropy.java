@@ -21,6 +21,7 @@ import org.jspecify.annotations.Nullable;
  * @param labelSmoothing share of a label's probability that training spreads evenly over all
  *     tokens, 0 to 1 (exclusive)
  * @param trained what is trained of the norm and the output layer
+ * @param output what is special about the norm and the logits
  * @see <a href="https://arxiv.org/abs/1512.00567">Rethinking the Inception architecture, section 7
  *     (label smoothing)</a>
  */
@@ -30,8 +31,21 @@ public record CausalCrossEntropy(
     double epsilon,
     Tensor head,
     double labelSmoothing,
-    Trained trained)
+    Trained trained,
+    Output output)
     implements Objective {
+  /**
+   * What is special about the last norm and the logits.
+   *
+   * @param normBias bias of the last norm (hidden), {@code F32}, if it is a layer norm; null if it
+   *     divides by the root mean square
+   * @param softCap largest size of a logit, {@code cap tanh(x / cap)}; 0 for none
+   */
+  public record Output(@Nullable Tensor normBias, double softCap) {
+    /** A root mean square, and logits as they are. */
+    public static final Output PLAIN = new Output(null, 0);
+  }
+
   /**
    * What an adapter trains of the norm and the output layer.
    *
@@ -45,10 +59,21 @@ public record CausalCrossEntropy(
     public static final Trained NOTHING = new Trained(null, null, null);
   }
 
+  /** Makes the loss of a plain output, some of which is trained. */
+  public CausalCrossEntropy(
+      Kernels kernels,
+      Tensor norm,
+      double epsilon,
+      Tensor head,
+      double labelSmoothing,
+      Trained trained) {
+    this(kernels, norm, epsilon, head, labelSmoothing, trained, Output.PLAIN);
+  }
+
   /** Makes the loss of frozen weights. */
   public CausalCrossEntropy(
       Kernels kernels, Tensor norm, double epsilon, Tensor head, double labelSmoothing) {
-    this(kernels, norm, epsilon, head, labelSmoothing, Trained.NOTHING);
+    this(kernels, norm, epsilon, head, labelSmoothing, Trained.NOTHING, Output.PLAIN);
   }
 
   /** Makes the loss of frozen weights without smoothing. */
@@ -74,9 +99,10 @@ public record CausalCrossEntropy(
     try (Scope scope = new Scope()) {
       Tensor places = kernels.engine().longs(scope, rows);
       Tensor selected = kernels.selectRows(scope, hidden, places);
-      Tensor h = kernels.rmsNorm(scope, selected, norm, epsilon).y();
+      Tensor h = normalized(scope, selected).y();
       Tensor targets = kernels.engine().longs(scope, labels);
-      Kernels.Likelihoods found = kernels.crossEntropy(scope, h, head, lowRank(scope, h), targets);
+      Kernels.Likelihoods found =
+          kernels.crossEntropy(scope, h, head, lowRank(scope, h), targets, output.softCap());
       return new Likelihoods(found.nll().toFloats(), found.likeliest().toFloats());
     }
   }
@@ -117,19 +143,38 @@ public record CausalCrossEntropy(
     try (Scope temporary = new Scope()) {
       Tensor places = kernels.engine().longs(temporary, rows);
       Tensor selected = kernels.selectRows(temporary, hidden, places);
-      Kernels.Normalized h = kernels.rmsNorm(temporary, selected, norm, epsilon);
+      Kernels.Normalized h = normalized(temporary, selected);
       Tensor targets = kernels.engine().longs(temporary, labels);
       Kernels.OutputUpdate lowRank = lowRank(temporary, h.y());
       Kernels.LossAndGradient loss =
           kernels.crossEntropyGradient(
-              temporary, h.y(), head, lowRank, targets, scale, labelSmoothing, trained.head());
+              temporary,
+              h.y(),
+              head,
+              lowRank,
+              targets,
+              new Kernels.Target(scale, labelSmoothing, output.softCap()),
+              trained.head());
       accumulateUpdate(h.y(), loss, lowRank);
       if (trained.norm() != null) {
         kernels.accumulateNorm(trained.norm(), loss.hidden(), selected, h.inverse());
       }
-      Tensor wide = kernels.rmsNormBackward(temporary, loss.hidden(), selected, h.inverse(), norm);
+      Tensor wide = normBackward(temporary, loss.hidden(), selected, h.inverse());
       return new Result(loss.nll().toFloats(), kernels.scatterRows(scope, hidden, places, wide));
     }
+  }
+
+  Kernels.Normalized normalized(Scope scope, Tensor x) {
+    Tensor bias = output.normBias();
+    return bias == null
+        ? kernels.rmsNorm(scope, x, norm, epsilon)
+        : kernels.layerNorm(scope, x, norm, bias, epsilon);
+  }
+
+  Tensor normBackward(Scope scope, Tensor g, Tensor x, Tensor inverse) {
+    return output.normBias() == null
+        ? kernels.rmsNormBackward(scope, g, x, inverse, norm)
+        : kernels.layerNormBackward(scope, g, x, inverse, norm);
   }
 
   Kernels.@Nullable OutputUpdate lowRank(Scope scope, Tensor h) {
@@ -177,8 +222,8 @@ public record CausalCrossEntropy(
   public float[] logits(Tensor hidden, long[] rows) {
     try (Scope scope = new Scope()) {
       Tensor selected = kernels.selectRows(scope, hidden, kernels.engine().longs(scope, rows));
-      Tensor h = kernels.rmsNorm(scope, selected, norm, epsilon).y();
-      return kernels.logits(scope, h, head, lowRank(scope, h)).toFloats();
+      Tensor h = normalized(scope, selected).y();
+      return kernels.logits(scope, h, head, lowRank(scope, h), output.softCap()).toFloats();
     }
   }
 }

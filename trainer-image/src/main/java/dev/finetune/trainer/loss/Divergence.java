@@ -31,7 +31,7 @@ public record Divergence(Kernels kernels, CausalCrossEntropy tuned, CausalCrossE
     try (Scope temporary = new Scope()) {
       Tensor places = kernels.engine().longs(temporary, rows);
       Tensor selected = kernels.selectRows(temporary, hidden, places);
-      Tensor states = kernels.rmsNorm(temporary, selected, base.norm(), base.epsilon()).y();
+      Tensor states = base.normalized(temporary, selected).y();
       return scope.own(temporary.release(states));
     }
   }
@@ -51,7 +51,7 @@ public record Divergence(Kernels kernels, CausalCrossEntropy tuned, CausalCrossE
     try (Scope scope = new Scope()) {
       Tensor places = kernels.engine().longs(scope, rows);
       Tensor selected = kernels.selectRows(scope, hidden, places);
-      Kernels.Normalized h = kernels.rmsNorm(scope, selected, tuned.norm(), tuned.epsilon());
+      Kernels.Normalized h = tuned.normalized(scope, selected);
       Kernels.OutputUpdate lowRank = tuned.lowRank(scope, h.y());
       Kernels.LossAndGradient loss =
           kernels.divergenceGradient(
@@ -59,15 +59,14 @@ public record Divergence(Kernels kernels, CausalCrossEntropy tuned, CausalCrossE
               h.y(),
               tuned.head(),
               lowRank,
-              new Kernels.BaseOutput(baseStates, base.head()),
+              new Kernels.BaseOutput(baseStates, base.head(), base.output().softCap()),
               scale,
               trained.head());
       tuned.accumulateUpdate(h.y(), loss, lowRank);
       if (trained.norm() != null) {
         kernels.accumulateNorm(trained.norm(), loss.hidden(), selected, h.inverse());
       }
-      Tensor wide =
-          kernels.rmsNormBackward(scope, loss.hidden(), selected, h.inverse(), tuned.norm());
+      Tensor wide = tuned.normBackward(scope, loss.hidden(), selected, h.inverse());
       kernels.accumulate(gradient, kernels.scatterRows(scope, hidden, places, wide));
       return loss.nll().toFloats();
     }

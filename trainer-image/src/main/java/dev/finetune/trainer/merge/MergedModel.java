@@ -56,7 +56,11 @@ public record MergedModel(ElementType type, long mostShardBytes) {
       throw new StorageUnreachable(target + ": could not be made: " + e.getMessage(), e);
     }
     new ShardedWriter(type, mostShardBytes)
-        .write(target, weights, DecoderTensors.shapes(base.config()).keySet());
+        .write(
+            target,
+            // What was turned when it was read turns back when it is arranged again.
+            DecoderTensors.arranged(base.config(), weights),
+            DecoderTensors.shapes(base.config()).keySet());
     if (base.weights() instanceof GgufReader gguf) {
       ModelFiles.write(base.config(), base.tokenizer(), gguf.metadata(), adapter, target, type);
     } else {

@@ -140,6 +140,9 @@ final class ModelFiles {
       case RopeScaling.Linear(double factor) ->
           json.putObject("rope_scaling").put("rope_type", "linear").put("factor", factor);
       case RopeScaling.Llama3 llama3 -> put(json, llama3);
+      case RopeScaling.Dynamic _, RopeScaling.Yarn _, RopeScaling.LongRope _ ->
+          throw new UnsupportedModel(
+              source + ": rotations scaled so cannot be written from GGUF, use safetensors");
       case RopeScaling.Divisors divisors ->
           put(json, Llama3Divisors.recognize(source, config, divisors));
     }

@@ -5,6 +5,8 @@ import dev.finetune.trainer.data.MicroBatch;
 import dev.finetune.trainer.engine.Kernels;
 import dev.finetune.trainer.engine.Scope;
 import dev.finetune.trainer.engine.Tensor;
+import dev.finetune.trainer.failure.InvalidConfiguration;
+import dev.finetune.trainer.failure.UnsupportedModel;
 import dev.finetune.trainer.lora.DropoutMasks;
 import dev.finetune.trainer.lora.LinearShape;
 import dev.finetune.trainer.lora.LoraAdapter;
@@ -19,8 +21,8 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A frozen decoder of the Llama architecture. It computes hidden states and, on the way back, the
- * gradients of an adapter; it holds no gradient and no adapter of its own.
+ * A frozen decoder. It computes hidden states and, on the way back, the gradients of an adapter; it
+ * holds no gradient and no adapter of its own.
  */
 public final class DecoderModel implements AutoCloseable {
   private final Kernels kernels;
@@ -32,18 +34,16 @@ public final class DecoderModel implements AutoCloseable {
   private final List<LinearShape> linears;
   private final @Nullable Nf4Table shared;
   private final TapeMemory tapes;
-  private Scope rotations = new Scope();
-  private @Nullable RotationTables tables;
+  private final RotationTables rotations;
+  private final @Nullable Tensor positionTable;
   private QuantizedCache.@Nullable Saving saving;
-
-  /** Cosines and sines of positions 0 to length - 1. */
-  private record RotationTables(int length, Tensor cos, Tensor sin) {}
 
   /**
    * Everything that a loader makes of a model.
    *
    * @param embedding (vocabulary, hidden) in the type of activations
    * @param head as the embedding; the same tensor if they are tied
+   * @param positionTable vectors that are added by position (positions, hidden), or null
    * @param norm the last norm
    * @param shared tables of quantized weights, closed with the model, or null
    */
@@ -51,6 +51,7 @@ public final class DecoderModel implements AutoCloseable {
       List<DecoderBlock> blocks,
       Tensor embedding,
       Tensor head,
+      @Nullable Tensor positionTable,
       NormWeight norm,
       List<LinearShape> linears,
       @Nullable Nf4Table shared) {}
@@ -63,18 +64,21 @@ public final class DecoderModel implements AutoCloseable {
     this.embedding = parts.embedding();
     this.head = parts.head();
     this.norm = parts.norm();
+    this.positionTable = parts.positionTable();
+    this.rotations = new RotationTables(kernels, config);
     this.linears = parts.linears();
     this.shared = parts.shared();
   }
 
   /** A forward pass that a backward pass can follow. */
   public static final class Forward implements AutoCloseable {
-    private final Scope scope = new Scope();
+    private final Scope scope;
     private final Tape tape;
     private final Pass pass;
     private @Nullable Tensor hidden;
 
-    private Forward(Pass pass, Tape tape) {
+    private Forward(Scope scope, Pass pass, Tape tape) {
+      this.scope = scope;
       this.pass = pass;
       this.tape = tape;
     }
@@ -136,24 +140,16 @@ public final class DecoderModel implements AutoCloseable {
       @Nullable EmbeddingNoise noise,
       @Nullable KeyValueCache cache,
       Tape tape) {
-    RotationTables angles = rotations(batch.positionCount());
     Scope scope = new Scope();
+    Scope turned = new Scope();
     Tensor positions = kernels.engine().longs(scope, batch.positions());
-    Pass pass =
-        new Pass(
-            batch,
-            adapter,
-            dropout,
-            cache,
-            kernels.rotations(scope, angles.cos(), positions),
-            kernels.rotations(scope, angles.sin(), positions),
-            tapes);
-    Forward forward = new Forward(pass, tape);
+    Rotations turns = rotations.of(turned, batch, positions);
+    Forward forward =
+        new Forward(turned, new Pass(batch, adapter, dropout, cache, turns, tapes), tape);
+    Pass pass = forward.pass;
     boolean done = false;
     try {
-      forward.scope.own(scope.release(pass.cos()));
-      forward.scope.own(scope.release(pass.sin()));
-      Tensor x = scope.release(embeddings(scope, batch, adapter, noise));
+      Tensor x = scope.release(embeddings(scope, batch, adapter, noise, positions));
       for (DecoderBlock block : blocks) {
         tape.begin(kernels, x);
         Scope output = new Scope();
@@ -174,11 +170,26 @@ public final class DecoderModel implements AutoCloseable {
       Scope scope,
       MicroBatch batch,
       @Nullable LoraAdapter adapter,
-      @Nullable EmbeddingNoise noise) {
+      @Nullable EmbeddingNoise noise,
+      Tensor positions) {
     Tensor rows = embed(scope, adapter, kernels.engine().longs(scope, batch.ids()));
+    if (positionTable != null) {
+      requirePositions(batch.positionCount());
+      try (Scope temporary = new Scope()) {
+        kernels.accumulate(rows, kernels.embedding(temporary, positionTable, positions));
+      }
+    }
     return noise == null
         ? rows
         : kernels.add(scope, rows, noise.draw(kernels, scope, batch, config.hiddenSize()));
+  }
+
+  private void requirePositions(int count) {
+    if (count > config.maxPositions()) {
+      throw new InvalidConfiguration(
+          "a sequence of %d tokens: the model has learned the first %d positions only"
+              .formatted(count, config.maxPositions()));
+    }
   }
 
   /**
@@ -219,14 +230,16 @@ public final class DecoderModel implements AutoCloseable {
     return once.pop();
   }
 
-  private void accumulateEmbedding(Pass pass, Tensor g) {
+  private void accumulateEmbedding(Pass pass, Tensor gradient) {
     LoraAdapter adapter = pass.adapter();
     if (adapter == null || !adapter.trainsEmbedding()) {
       return;
     }
     WholeModule whole = adapter.whole(ModelModules.EMBEDDING);
     LoraModule update = adapter.find(ModelModules.EMBEDDING);
+    double scale = config.traits().embeddings().scale();
     try (Scope scope = new Scope()) {
+      Tensor g = scale == 1 ? gradient : kernels.scaled(scope, gradient, scale);
       if (whole != null) {
         Tensor ids = kernels.engine().longs(scope, pass.batch().ids());
         kernels.accumulateRows(whole.gradient(), ids, g);
@@ -240,24 +253,6 @@ public final class DecoderModel implements AutoCloseable {
             update.scaling());
       }
     }
-  }
-
-  private RotationTables rotations(int length) {
-    RotationTables current = tables;
-    if (current == null || current.length() < length) {
-      int rounded = Math.max(256, Integer.highestOneBit(Math.max(1, length - 1)) << 1);
-      Rope.Angles angles = Rope.angles(config, rounded);
-      rotations.close();
-      rotations = new Scope();
-      int half = config.headSize() / 2;
-      current =
-          new RotationTables(
-              rounded,
-              kernels.engine().floats(rotations, angles.cos(), rounded, half),
-              kernels.engine().floats(rotations, angles.sin(), rounded, half));
-      tables = current;
-    }
-    return current;
   }
 
   /**
@@ -283,6 +278,10 @@ public final class DecoderModel implements AutoCloseable {
     LoraModule update = adapter == null ? null : adapter.find(ModelModules.EMBEDDING);
     if (update != null) {
       kernels.updateEmbedding(x, ids, update.a(), update.b(), update.scaling());
+    }
+    double scale = config.traits().embeddings().scale();
+    if (scale != 1) {
+      kernels.scale(x, scale);
     }
     return x;
   }
@@ -315,7 +314,13 @@ public final class DecoderModel implements AutoCloseable {
         new CausalCrossEntropy.Trained(
             wholeNorm == null ? null : wholeNorm.gradient(),
             wholeHead == null ? null : wholeHead.gradient(),
-            adapter == null ? null : adapter.find(ModelModules.HEAD)));
+            adapter == null ? null : adapter.find(ModelModules.HEAD)),
+        output());
+  }
+
+  /** Returns what is special about the last norm and the logits. */
+  public CausalCrossEntropy.Output output() {
+    return new CausalCrossEntropy.Output(norm.special().bias(), config.traits().logitSoftCap());
   }
 
   /**
@@ -325,6 +330,11 @@ public final class DecoderModel implements AutoCloseable {
    * @throws IllegalArgumentException if the adapter has no head, or one of other outputs
    */
   public HeadLoss headLoss(LoraAdapter adapter, HeadProblem problem) {
+    if (norm.special().bias() != null) {
+      throw new UnsupportedModel(
+          "spec.task: a model of architecture %s cannot have a head yet, use CausalLM"
+              .formatted(config.architecture()));
+    }
     WholeModule score = adapter.whole(ModelModules.SCORE);
     if (score == null || score.master().size(0) != problem.outputs()) {
       throw new IllegalArgumentException(
@@ -382,6 +392,9 @@ public final class DecoderModel implements AutoCloseable {
       head.close();
     }
     embedding.close();
+    if (positionTable != null) {
+      positionTable.close();
+    }
     norm.close();
     rotations.close();
     tapes.close();

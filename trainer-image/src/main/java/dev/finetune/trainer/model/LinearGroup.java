@@ -31,7 +31,7 @@ record LinearGroup(Kernels kernels, int layer, int group, List<FrozenLinear> lin
 
   /**
    * Computes {@code y = W x + scaling B A dropout(x)} for each layer, or what {@link LoraMagnitude}
-   * makes of it.
+   * makes of it, and adds the bias.
    */
   Outputs forward(Scope scope, Tensor x, Pass pass) {
     LoraGroup updates = updates(pass);
@@ -49,6 +49,10 @@ record LinearGroup(Kernels kernels, int layer, int group, List<FrozenLinear> lin
             y[i] = kernels.lora(scope, x, w, low, member.update());
           } else {
             y[i] = decomposed(scope, x, dropped, w, low, member, member.module().magnitude());
+          }
+          Tensor bias = linears.get(i).bias();
+          if (bias != null) {
+            kernels.accumulate(y[i], bias);
           }
         }
       }

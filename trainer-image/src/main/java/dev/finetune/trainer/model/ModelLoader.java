@@ -1,6 +1,7 @@
 package dev.finetune.trainer.model;
 
 import dev.finetune.api.spec.Quantization;
+import dev.finetune.trainer.basemodel.DecoderLayout;
 import dev.finetune.trainer.basemodel.ModelConfig;
 import dev.finetune.trainer.engine.ComputeDevice;
 import dev.finetune.trainer.engine.ElementType;
@@ -17,7 +18,6 @@ import dev.finetune.trainer.quant.Nf4Weight;
 import dev.finetune.trainer.quant.QuantizedShape;
 import dev.finetune.trainer.weights.WeightReader;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.SortedMap;
 import java.util.TreeMap;
@@ -40,6 +40,7 @@ public final class ModelLoader {
 
   private final Kernels kernels;
   private final ModelConfig config;
+  private final DecoderLayout layout;
   private final WeightReader weights;
   private final @Nullable Quantization quantization;
   private final @Nullable Nf4Table table;
@@ -65,6 +66,7 @@ public final class ModelLoader {
       Origin origin) {
     this.kernels = kernels;
     this.config = config;
+    this.layout = new DecoderLayout(config);
     this.weights = weights;
     this.quantization = quantization;
     this.threads = threads;
@@ -154,9 +156,13 @@ public final class ModelLoader {
   }
 
   private DecoderModel load() {
-    Arriving<Tensor> embedding = activations("model.embed_tokens.weight");
+    Arriving<Tensor> embedding = activations(layout.embedding() + ".weight");
     Arriving<Tensor> head = config.tiedEmbeddings() ? embedding : activations("lm_head.weight");
-    Arriving<NormWeight> norm = norm("model.norm");
+    Arriving<Tensor> positions =
+        config.traits().embeddings().learnedPositions()
+            ? activations(layout.positions() + ".weight")
+            : null;
+    Arriving<NormWeight> norm = norm(layout.lastNorm());
     List<DecoderBlock> blocks = new ArrayList<>();
     // One block is on its way while another is waited for.
     Arriving<DecoderBlock> next = block(0);
@@ -172,50 +178,83 @@ public final class ModelLoader {
             kernels,
             config,
             new DecoderModel.Parts(
-                blocks, embedding.get(), head.get(), norm.get(), List.copyOf(linears), table));
+                blocks,
+                embedding.get(),
+                head.get(),
+                positions == null ? null : positions.get(),
+                norm.get(),
+                List.copyOf(linears),
+                table));
     kernels.engine().returnFreedMemory();
     return model;
   }
 
   private Arriving<DecoderBlock> block(int layer) {
-    String prefix = "model.layers." + layer + ".";
-    Arriving<NormWeight> input = norm(prefix + "input_layernorm");
-    Arriving<NormWeight> postAttention = norm(prefix + "post_attention_layernorm");
-    List<Arriving<LinearGroup>> groups =
-        List.of(
-            group(layer, 0, "self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"),
-            group(layer, 1, "self_attn.o_proj"),
-            group(layer, 2, "mlp.gate_proj", "mlp.up_proj"),
-            group(layer, 3, "mlp.down_proj"));
+    String prefix = layout.block(layer);
+    DecoderLayout.BlockNorms names = layout.norms();
+    boolean headNorms = config.traits().attention().headNorms();
+    Arriving<NormWeight> input = norm(prefix + names.input());
+    @Nullable Arriving<NormWeight> query = headNorms ? norm(prefix + layout.queryNorm()) : null;
+    @Nullable Arriving<NormWeight> key = headNorms ? norm(prefix + layout.keyNorm()) : null;
+    @Nullable Arriving<NormWeight> afterAttention = norm(prefix, names.afterAttention());
+    Arriving<NormWeight> feedForward = norm(prefix + names.feedForward());
+    @Nullable Arriving<NormWeight> afterFeedForward = norm(prefix, names.afterFeedForward());
+    List<Arriving<LinearGroup>> groups = new ArrayList<>();
+    for (int group = 0; group < layout.groups().size(); group++) {
+      groups.add(group(layer, group, layout.groups().get(group)));
+    }
     return () ->
         new DecoderBlock(
             kernels,
-            config,
-            new DecoderBlock.Weights(
-                input.get(),
-                postAttention.get(),
-                groups.get(0).get(),
-                groups.get(1).get(),
-                groups.get(2).get(),
-                groups.get(3).get()));
+            new Attention(
+                kernels,
+                config,
+                new Attention.Weights(
+                    input.get(),
+                    arrived(query),
+                    arrived(key),
+                    arrived(afterAttention),
+                    groups.get(0).get(),
+                    groups.get(1).get())),
+            new FeedForward(
+                kernels,
+                config,
+                new FeedForward.Weights(
+                    feedForward.get(),
+                    arrived(afterFeedForward),
+                    groups.get(2).get(),
+                    groups.get(3).get())));
   }
 
-  private Arriving<LinearGroup> group(int layer, int group, String... names) {
+  private static <T> @Nullable T arrived(@Nullable Arriving<T> part) {
+    return part == null ? null : part.get();
+  }
+
+  private @Nullable Arriving<NormWeight> norm(String prefix, @Nullable String name) {
+    return name == null ? null : norm(prefix + name);
+  }
+
+  private Arriving<LinearGroup> group(int layer, int group, List<DecoderLayout.Linear> members) {
     List<String> full =
-        Arrays.stream(names).map(name -> "model.layers." + layer + "." + name).toList();
+        members.stream().map(linear -> layout.block(layer) + linear.name()).toList();
     List<Arriving<FrozenWeight>> arriving = full.stream().map(this::frozen).toList();
+    List<@Nullable Arriving<Tensor>> biases = new ArrayList<>();
+    for (int i = 0; i < full.size(); i++) {
+      biases.add(members.get(i).bias() ? activations(full.get(i) + ".bias") : null);
+    }
     return () -> {
-      List<FrozenLinear> members = new ArrayList<>();
+      List<FrozenLinear> loaded = new ArrayList<>();
       for (int i = 0; i < full.size(); i++) {
-        FrozenLinear linear = new FrozenLinear(full.get(i), arriving.get(i).get());
-        members.add(linear);
+        FrozenLinear linear =
+            new FrozenLinear(full.get(i), arriving.get(i).get(), arrived(biases.get(i)));
+        loaded.add(linear);
         if (linear.weight() instanceof Nf4Weight weight) {
           quantized.put(linear.name() + ".weight", weight);
         }
         linears.add(
             new LinearShape(linear.name(), linear.weight().columns(), linear.weight().rows()));
       }
-      return new LinearGroup(kernels, layer, group, List.copyOf(members));
+      return new LinearGroup(kernels, layer, group, List.copyOf(loaded));
     };
   }
 
@@ -276,8 +315,28 @@ public final class ModelLoader {
   }
 
   private Arriving<NormWeight> norm(String name) {
+    boolean plusOne = config.traits().norms().plusOne();
     Arriving<Tensor> weight = read(name + ".weight", ElementType.F32);
-    return () -> new NormWeight(kernels, name, weight.get());
+    Arriving<Tensor> bias = layout.normBias() ? read(name + ".bias", ElementType.F32) : null;
+    return () -> {
+      Tensor values = weight.get();
+      if (plusOne) {
+        addOne(values);
+      }
+      return new NormWeight(
+          kernels,
+          name,
+          values,
+          new NormWeight.Special(config.rmsNormEpsilon(), plusOne, arrived(bias)));
+    };
+  }
+
+  private void addOne(Tensor weight) {
+    float[] values = weight.toFloats();
+    for (int i = 0; i < values.length; i++) {
+      values[i] += 1;
+    }
+    kernels.engine().set(weight, values);
   }
 
   private Arriving<Tensor> activations(String name) {

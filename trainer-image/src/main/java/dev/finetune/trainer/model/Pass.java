@@ -15,8 +15,7 @@ import org.jspecify.annotations.Nullable;
  * @param adapter the update, or null for the base model alone
  * @param dropout which inputs of the adapter are dropped, or null for none
  * @param cache keys and values of the tokens before, or null if there are none
- * @param cos cosines of the rotations (T, 1, size / 2)
- * @param sin sines of the rotations
+ * @param rotations rotations of the tokens
  * @param memory where tapes lie
  */
 record Pass(
@@ -24,8 +23,7 @@ record Pass(
     @Nullable LoraAdapter adapter,
     @Nullable DropoutMasks dropout,
     @Nullable KeyValueCache cache,
-    Tensor cos,
-    Tensor sin,
+    Rotations rotations,
     TapeMemory memory) {
   /** Returns the mask of a module group, or null if nothing is dropped. */
   @Nullable Tensor mask(Kernels kernels, Scope scope, int layer, int group, long width) {

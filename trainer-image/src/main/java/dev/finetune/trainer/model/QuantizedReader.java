@@ -60,7 +60,8 @@ final class QuantizedReader implements AutoCloseable {
 
   /** Returns whether a tensor of a model is the weight of a linear layer of a block. */
   static boolean isQuantized(String name) {
-    return name.startsWith("model.layers.") && name.endsWith("_proj.weight");
+    return (name.startsWith("model.layers.") && name.endsWith("_proj.weight"))
+        || (name.startsWith("transformer.h.") && name.matches(".*\\.c_[a-z]+\\.weight"));
   }
 
   private static void require(

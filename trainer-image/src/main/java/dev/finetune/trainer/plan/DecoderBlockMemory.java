@@ -1,5 +1,6 @@
 package dev.finetune.trainer.plan;
 
+import dev.finetune.trainer.basemodel.DecoderTraits;
 import dev.finetune.trainer.basemodel.ModelConfig;
 import dev.finetune.trainer.engine.ElementType;
 import dev.finetune.trainer.engine.Tiles;
@@ -69,70 +70,174 @@ final class DecoderBlockMemory {
       Ledger.Scope scope, Ledger.Allocation x, Ledger.@Nullable Scope kept, int layer) {
     try (Ledger.Scope temporary = ledger.scope()) {
       temporary.own(x);
-      Ledger.Allocation inverse = rmsNorm(temporary);
-      LinearGroupMemory.Outputs qkv = queryKeyValue.forward(temporary, layer, tokens, dropout);
-      Ledger.Allocation q = rotate(temporary, query());
-      Ledger.Allocation k = rotate(temporary, keyValue());
-      Ledger.Allocation v = temporary.view(qkv.y().get(2));
-      Ledger.Allocation attended = attention(temporary);
-      LinearGroupMemory.Outputs o = output.forward(temporary, layer, tokens, dropout);
-      Ledger.Allocation x2 = o.y().getFirst();
-
-      Ledger.Allocation inverse2 = rmsNorm(temporary);
-      LinearGroupMemory.Outputs gu = gateUp.forward(temporary, layer, tokens, dropout);
-      temporary.within("silu(gate) * up", inner(), inner());
-      LinearGroupMemory.Outputs d = down.forward(temporary, layer, tokens, dropout);
-      final Ledger.Allocation y = scope.own(temporary.release(d.y().getFirst()));
-
+      List<Ledger.Allocation> inverses = new ArrayList<>();
+      List<Part> parts = new ArrayList<>(List.of(new Part(x, hidden())));
+      Ledger.Allocation x2 = attention(temporary, layer, inverses, parts);
+      parts.add(new Part(x2, hidden()));
+      Ledger.Allocation last = feedForward(temporary, layer, inverses, parts);
+      final Ledger.Allocation y = scope.own(temporary.release(last));
       if (kept != null) {
-        List<Ledger.Allocation> tensors = new ArrayList<>(List.of(x, q, k, v, attended, x2));
-        tensors.addAll(gu.y());
-        for (LinearGroupMemory.Outputs outputs : List.of(qkv, o, gu, d)) {
-          tensors.addAll(outputs.low());
-        }
-        record(temporary, kept, List.of(inverse, inverse2), tensors);
+        record(temporary, kept, inverses, parts);
       }
       return y;
     }
+  }
+
+  /** What is kept of an allocation, which may be a part of it. */
+  private record Part(Ledger.Allocation allocation, long bytes) {
+    private static Part whole(Ledger.Allocation allocation) {
+      return new Part(allocation, allocation.bytes());
+    }
+  }
+
+  /** Mirrors {@code Attention.forward}. */
+  private Ledger.Allocation attention(
+      Ledger.Scope temporary, int layer, List<Ledger.Allocation> inverses, List<Part> parts) {
+    inverses.add(rmsNorm(temporary));
+    LinearGroupMemory.Outputs qkv = queryKeyValue.forward(temporary, layer, tokens, dropout);
+    List<Ledger.Allocation> y = qkv.y();
+    parts.add(heads(temporary, y.getFirst(), layer, config.attentionHeads(), inverses));
+    parts.add(
+        heads(temporary, y.get(y.size() > 1 ? 1 : 0), layer, config.keyValueHeads(), inverses));
+    parts.add(new Part(temporary.view(y.getLast()), keyValue()));
+    parts.add(Part.whole(attention(temporary, layer)));
+    LinearGroupMemory.Outputs o = output.forward(temporary, layer, tokens, dropout);
+    qkv.low().forEach(low -> parts.add(Part.whole(low)));
+    o.low().forEach(low -> parts.add(Part.whole(low)));
+    return normed(temporary, o.y().getFirst(), inverses, parts);
+  }
+
+  /** Mirrors {@code FeedForward.forward}. */
+  private Ledger.Allocation feedForward(
+      Ledger.Scope temporary, int layer, List<Ledger.Allocation> inverses, List<Part> parts) {
+    inverses.add(rmsNorm(temporary));
+    LinearGroupMemory.Outputs into = gateUp.forward(temporary, layer, tokens, dropout);
+    into.y().forEach(y -> parts.add(Part.whole(y)));
+    temporary.within("activation(gate) * up", inner(), inner());
+    LinearGroupMemory.Outputs d = down.forward(temporary, layer, tokens, dropout);
+    into.low().forEach(low -> parts.add(Part.whole(low)));
+    d.low().forEach(low -> parts.add(Part.whole(low)));
+    return normed(temporary, d.y().getFirst(), inverses, parts);
+  }
+
+  /** The norm of what is added to the residual stream, if there is one. */
+  private Ledger.Allocation normed(
+      Ledger.Scope temporary,
+      Ledger.Allocation added,
+      List<Ledger.Allocation> inverses,
+      List<Part> parts) {
+    if (!config.traits().norms().afterEach()) {
+      return added;
+    }
+    Ledger.Allocation y = temporary.within("norms of outputs", hidden(), widened());
+    inverses.add(temporary.hold("tape: norms", tokens * Float.BYTES));
+    parts.add(Part.whole(added));
+    return y;
+  }
+
+  /** Queries or keys: their norm if there is one, then their rotation. */
+  private Part heads(
+      Ledger.Scope temporary,
+      Ledger.Allocation output,
+      int layer,
+      int heads,
+      List<Ledger.Allocation> inverses) {
+    long bytes = tokens * heads * config.headSize() * element;
+    if (!config.traits().attention().headNorms()) {
+      return new Part(rotates(layer) ? rotate(temporary, bytes) : temporary.view(output), bytes);
+    }
+    temporary.within("norms of heads", bytes, narrow ? 2 * bytes : 0);
+    inverses.add(temporary.hold("tape: norms", tokens * heads * Float.BYTES));
+    if (rotates(layer)) {
+      rotate(temporary, bytes);
+    }
+    return new Part(temporary.view(output), bytes);
+  }
+
+  private boolean rotates(int layer) {
+    return config.layer(layer).positions() != DecoderTraits.Positions.NONE;
   }
 
   private void record(
       Ledger.Scope temporary,
       Ledger.Scope kept,
       List<Ledger.Allocation> inverses,
-      List<Ledger.Allocation> tensors) {
+      List<Part> parts) {
     try (Ledger.Scope originals = ledger.scope()) {
       inverses.forEach(inverse -> kept.own(temporary.release(inverse)));
-      tensors.forEach(tensor -> originals.own(temporary.release(tensor)));
+      parts.forEach(part -> originals.own(temporary.release(part.allocation())));
       temporary.close();
-      kept.own(tapes.take(bytes(tensors)));
+      kept.own(tapes.take(parts.stream().mapToLong(Part::bytes).sum()));
     }
-  }
-
-  private static long bytes(List<Ledger.Allocation> allocations) {
-    return allocations.stream().mapToLong(Ledger.Allocation::bytes).sum();
   }
 
   /** Returns the gradient to the block's input. */
   Ledger.Allocation backward(Ledger.Scope scope, int layer) {
     try (Ledger.Scope temporary = ledger.scope()) {
-      Ledger.Allocation product = temporary.within("silu(gate) * up", inner(), inner());
+      normBackward(temporary);
+      Ledger.Allocation product = temporary.within("activation(gate) * up", inner(), inner());
       Ledger.Allocation dProduct = down.backward(temporary, layer, tokens, dropout);
       temporary.free(product);
-      Ledger.Allocation dGateUp = temporary.within("gradients", 2 * inner(), inner());
+      Ledger.Allocation dInto = activatedBackward(temporary);
       temporary.free(dProduct);
       rmsNormAgain(temporary);
       gateUp.backward(temporary, layer, tokens, dropout);
-      temporary.free(dGateUp);
+      temporary.free(dInto);
       rmsNormBackward(temporary);
 
+      normBackward(temporary);
       output.backward(temporary, layer, tokens, dropout);
-      attentionBackward(temporary);
-      temporary.hold("gradients", query());
-      temporary.hold("gradients", keyValue());
+      headsAgain(temporary, layer);
+      attentionBackward(temporary, layer);
+      headsBackward(temporary, query(), layer);
+      headsBackward(temporary, keyValue(), layer);
       rmsNormAgain(temporary);
+      if (config.traits().attention().fused()) {
+        temporary.hold("gradients", query() + 2 * keyValue());
+      }
       queryKeyValue.backward(temporary, layer, tokens, dropout);
       return rmsNormBackward(scope);
+    }
+  }
+
+  private Ledger.Allocation activatedBackward(Ledger.Scope temporary) {
+    DecoderTraits.FeedForward half = config.traits().feedForward();
+    if (!half.gated()) {
+      return temporary.hold("gradients", inner());
+    }
+    Ledger.Allocation pair = temporary.within("gradients", 2 * inner(), inner());
+    if (!half.fused()) {
+      return pair;
+    }
+    Ledger.Allocation joined = temporary.hold("gradients", 2 * inner());
+    temporary.free(pair);
+    return joined;
+  }
+
+  /** The gradient to the input of a norm of what is added to the residual stream. */
+  private void normBackward(Ledger.Scope temporary) {
+    if (config.traits().norms().afterEach()) {
+      temporary.within("gradients", hidden(), 3 * wide() - hidden());
+    }
+  }
+
+  private void headsAgain(Ledger.Scope temporary, int layer) {
+    if (config.traits().attention().headNorms()) {
+      for (long bytes : new long[] {query(), keyValue()}) {
+        temporary.within("norms of heads", bytes, narrow ? bytes : 0);
+        if (rotates(layer)) {
+          rotate(temporary, bytes);
+        }
+      }
+    }
+  }
+
+  private void headsBackward(Ledger.Scope temporary, long bytes, int layer) {
+    if (rotates(layer)) {
+      temporary.hold("gradients", bytes);
+    }
+    if (config.traits().attention().headNorms()) {
+      temporary.within("gradients", bytes, 3 * bytes / element * Float.BYTES);
     }
   }
 
@@ -164,9 +269,16 @@ final class DecoderBlockMemory {
     return scope.hold("queries and keys", bytes);
   }
 
-  /** Scores of a block of queries with all keys of its sequence, for all heads. */
-  private long scores() {
-    return (long) config.attentionHeads() * queries() * batch.longest() * element;
+  /** Scores of a block of queries with the keys that it may see, for all heads. */
+  private long scores(int layer) {
+    int window = config.layer(layer).window();
+    long keys = window == 0 ? batch.longest() : Math.min(batch.longest(), queries() + window);
+    return config.attentionHeads() * queries() * keys * element;
+  }
+
+  /** Where scores are bounded, their share of the bound is kept beside them. */
+  private long shares(int layer) {
+    return config.traits().attention().softCap() > 0 ? scores(layer) : 0;
   }
 
   private long queries() {
@@ -174,19 +286,22 @@ final class DecoderBlockMemory {
   }
 
   /** The kernel {@code attention}: copies of keys and values, scores and their softmax. */
-  private Ledger.Allocation attention(Ledger.Scope scope) {
+  private Ledger.Allocation attention(Ledger.Scope scope, int layer) {
     long block = queries() * config.queryWidth() * element;
-    return scope.within("attention", query(), 2 * keyValue() + 2 * scores() + 2 * block);
+    return scope.within(
+        "attention", query(), 2 * keyValue() + 2 * scores(layer) + shares(layer) + 2 * block);
   }
 
   /**
    * The kernel {@code attention_backward}: gradients to keys and values are summed in fp32;
    * probabilities, their gradient and that of the scores exist for a block of queries.
    */
-  private void attentionBackward(Ledger.Scope scope) {
+  private void attentionBackward(Ledger.Scope scope, int layer) {
     long block = queries() * config.queryWidth() * element;
     long sums = 2 * tokens * config.keyValueWidth() * Float.BYTES;
     scope.within(
-        "gradients", query() + 2 * keyValue(), 2 * keyValue() + sums + 3 * scores() + 3 * block);
+        "gradients",
+        query() + 2 * keyValue(),
+        2 * keyValue() + sums + 3 * scores(layer) + shares(layer) + 3 * block);
   }
 }

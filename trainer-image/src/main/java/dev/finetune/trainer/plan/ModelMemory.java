@@ -1,12 +1,14 @@
 package dev.finetune.trainer.plan;
 
 import dev.finetune.api.spec.Quantization;
+import dev.finetune.trainer.basemodel.DecoderLayout;
 import dev.finetune.trainer.basemodel.ModelConfig;
 import dev.finetune.trainer.engine.ElementType;
 import dev.finetune.trainer.lora.AdapterLayout;
 import dev.finetune.trainer.lora.ParameterSection;
 import dev.finetune.trainer.quant.DoubleQuantization;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 
 /** What {@code ModelLoader}, {@code LoraAdapter} and the optimizers keep as long as a run lasts. */
@@ -19,6 +21,7 @@ final class ModelMemory {
   private final ModelConfig config;
   private final long element;
   private final AdapterLayout layout;
+  private final DecoderLayout decoder;
   private final Map<String, Integer> ranks = new HashMap<>();
 
   ModelMemory(Workload workload) {
@@ -26,6 +29,7 @@ final class ModelMemory {
     workload.adapter().targets().forEach(t -> ranks.put(t.shape().name(), t.rank()));
     this.workload = workload;
     this.config = workload.config();
+    this.decoder = new DecoderLayout(config);
     this.element = workload.type().bytes();
   }
 
@@ -34,25 +38,18 @@ final class ModelMemory {
 
   /** Groups of linear layers that share an input, in the order of {@code ModelLoader.block}. */
   Linear[][] groups() {
-    long hidden = config.hiddenSize();
-    long query = config.queryWidth();
-    long keyValue = config.keyValueWidth();
-    long inner = config.intermediateSize();
-    return new Linear[][] {
-      {
-        new Linear("self_attn.q_proj", hidden, query),
-        new Linear("self_attn.k_proj", hidden, keyValue),
-        new Linear("self_attn.v_proj", hidden, keyValue)
-      },
-      {new Linear("self_attn.o_proj", query, hidden)},
-      {new Linear("mlp.gate_proj", hidden, inner), new Linear("mlp.up_proj", hidden, inner)},
-      {new Linear("mlp.down_proj", inner, hidden)}
-    };
+    return decoder.groups().stream()
+        .map(
+            group ->
+                group.stream()
+                    .map(linear -> new Linear(linear.name(), linear.in(), linear.out()))
+                    .toArray(Linear[]::new))
+        .toArray(Linear[][]::new);
   }
 
   /** Returns the rank of a layer's update, 0 if it has none. */
   int rank(int layer, Linear linear) {
-    return ranks.getOrDefault("model.layers." + layer + "." + linear.name(), 0);
+    return ranks.getOrDefault(decoder.block(layer) + linear.name(), 0);
   }
 
   /** Holds the model. */
@@ -61,19 +58,43 @@ final class ModelMemory {
       scope.hold("tables of NF4", (PAIRS_OF_BYTES * 4 + 256) * Float.BYTES);
     }
     for (int layer = 0; layer < config.layers(); layer++) {
-      scope.hold("norms", 2L * config.hiddenSize() * Float.BYTES);
+      scope.hold("norms", blockNorms() * normed());
+      scope.hold("biases", biases() * element);
       for (Linear[] group : groups()) {
         for (Linear linear : group) {
           weight(scope, linear);
         }
       }
     }
+    if (config.traits().embeddings().learnedPositions()) {
+      scope.hold("embedding", (long) config.maxPositions() * config.hiddenSize() * element);
+    }
     long table = (long) config.vocabularySize() * config.hiddenSize() * element;
     scope.hold("embedding", table);
     if (!config.tiedEmbeddings()) {
       scope.hold("output layer", table);
     }
-    scope.hold("norms", (long) config.hiddenSize() * Float.BYTES);
+    scope.hold("norms", config.hiddenSize() * normed());
+  }
+
+  /** Returns the elements of the norms of a block. */
+  private long blockNorms() {
+    long heads = config.traits().attention().headNorms() ? 2L * config.headSize() : 0;
+    return (config.traits().norms().afterEach() ? 4L : 2L) * config.hiddenSize() + heads;
+  }
+
+  /** Returns the bytes of an element of a norm, with its bias if it has one. */
+  private long normed() {
+    return (decoder.normBias() ? 2L : 1L) * Float.BYTES;
+  }
+
+  /** Returns the elements of the biases of a block. */
+  private long biases() {
+    return decoder.groups().stream()
+        .flatMap(List::stream)
+        .filter(DecoderLayout.Linear::bias)
+        .mapToLong(DecoderLayout.Linear::out)
+        .sum();
   }
 
   /** Mirrors {@code ModelLoader.frozen}. */

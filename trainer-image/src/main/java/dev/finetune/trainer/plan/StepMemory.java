@@ -1,6 +1,8 @@
 package dev.finetune.trainer.plan;
 
+import dev.finetune.trainer.basemodel.DecoderTraits;
 import dev.finetune.trainer.basemodel.ModelConfig;
+import dev.finetune.trainer.basemodel.RopeScaling;
 import dev.finetune.trainer.engine.ElementType;
 import dev.finetune.trainer.engine.Tiles;
 import dev.finetune.trainer.lora.ModelModules;
@@ -32,7 +34,35 @@ final class StepMemory implements AutoCloseable {
   /** Mirrors {@code DecoderModel.rotations}: tables of whole powers of two. */
   void rotations(Ledger.Scope scope, int longest) {
     long length = Math.max(256, Integer.highestOneBit(Math.max(1, longest - 1)) << 1);
-    scope.hold("tables of rotations", length * config.headSize() * Float.BYTES);
+    scope.hold("tables of rotations", tables() * length * config.rotarySize() * Float.BYTES);
+  }
+
+  private long tables() {
+    boolean global = config.places(DecoderTraits.Positions.ROTARY) && !byLength();
+    return (global ? 1L : 0L) + (config.places(DecoderTraits.Positions.LOCAL_ROTARY) ? 1L : 0L);
+  }
+
+  /** Mirrors {@code Rope.dependsOnLength}. */
+  private boolean byLength() {
+    return config.ropeScaling() instanceof RopeScaling.Dynamic
+        || config.ropeScaling() instanceof RopeScaling.LongRope;
+  }
+
+  /** Mirrors {@code RotationTables.of}. */
+  private void rotations(Ledger.Scope forward, long tokens) {
+    long rotation = tokens * config.rotarySize() / 2 * element;
+    long wide = rotation * Float.BYTES / element;
+    for (DecoderTraits.Positions kind : DecoderTraits.Positions.values()) {
+      if (kind != DecoderTraits.Positions.NONE && config.places(kind)) {
+        try (Ledger.Scope temporary = ledger.scope()) {
+          if (kind == DecoderTraits.Positions.ROTARY && byLength()) {
+            temporary.hold("rotations", tokens * Long.BYTES + 2 * wide);
+          }
+          forward.within("rotations", rotation, wide);
+          forward.within("rotations", rotation, wide);
+        }
+      }
+    }
   }
 
   /** Mirrors {@code AdapterTrainer.accumulate}. */
@@ -82,16 +112,17 @@ final class StepMemory implements AutoCloseable {
       Kept kept,
       Deque<Ledger.Scope> tape) {
     long tokens = batch.tokens();
-    long rotation = tokens * config.headSize() / 2 * element;
     try (Ledger.Scope scope = ledger.scope()) {
       scope.hold("positions and ids", tokens * Long.BYTES);
-      forward.within("rotations", rotation, rotation * Float.BYTES / element);
-      forward.within("rotations", rotation, rotation * Float.BYTES / element);
+      rotations(forward, tokens);
       scope.hold("positions and ids", tokens * Long.BYTES);
       Ledger.Scope first = ledger.scope();
       Ledger.Allocation x =
           first.release(
               first.hold("tape: residual stream", tokens * config.hiddenSize() * element));
+      if (config.traits().embeddings().learnedPositions()) {
+        ledger.run("embedding", tokens * config.hiddenSize() * element);
+      }
       for (int layer = 0; layer < config.layers(); layer++) {
         Ledger.Scope output = ledger.scope();
         Ledger.Scope record = kept == Kept.ALL ? ledger.scope() : null;

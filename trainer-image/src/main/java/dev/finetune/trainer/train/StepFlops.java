@@ -25,8 +25,9 @@ import java.util.List;
  *       gradients to A and B, each 2 T r times in or out, 6 T r (in + out) together
  *   <li>the head over a vocabulary V, where there is a label: logits and the gradient to the hidden
  *       states, 4 n hidden V
- *   <li>attention of H heads of size d, of which a causal mask leaves L (L + 1) / 2 pairs: {@code q
- *       k'} and {@code p v} forward, gradients to p, v, q and k backward, 12 H d a pair
+ *   <li>attention of H heads of size d, of which a causal mask leaves L (L + 1) / 2 pairs, and a
+ *       window of W tokens W (W + 1) / 2 + (L - W) W: {@code q k'} and {@code p v} forward,
+ *       gradients to p, v, q and k backward, 12 H d a pair
  * </ul>
  *
  * @param config shape of the decoder
@@ -72,17 +73,26 @@ public record StepFlops(ModelConfig config, long frozen, long low, long outputs)
     double tokens = 0;
     double supervised = 0;
     double pairs = 0;
+    int layers = config.layers();
     for (Example example : examples) {
       double length = example.inputIds().length;
       tokens += length;
       supervised += example.supervisedTokens();
-      pairs += length * (length + 1) / 2;
+      for (int layer = 0; layer < layers; layer++) {
+        pairs += pairs(length, config.layer(layer).window());
+      }
     }
     double hidden = config.hiddenSize();
     return new Parts(
         4 * tokens * frozen,
         6 * tokens * low,
         4 * supervised * hidden * outputs,
-        12 * pairs * config.layers() * config.queryWidth());
+        12 * pairs * config.queryWidth());
+  }
+
+  /** Returns how many keys the tokens of a sequence see. */
+  private static double pairs(double length, int window) {
+    double seen = window == 0 ? length : Math.min(length, window);
+    return seen * (seen + 1) / 2 + (length - seen) * seen;
   }
 }

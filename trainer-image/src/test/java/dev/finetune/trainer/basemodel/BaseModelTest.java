@@ -112,16 +112,15 @@ class BaseModelTest {
       delimiter = '|',
       quoteCharacter = '`',
       value = {
-        "architectures | [\"MistralForCausalLM\"] | architecture 'MistralForCausalLM' is not supported, use LlamaForCausalLM",
+        "architectures | [\"MistralForCausalLM\"] | architecture 'MistralForCausalLM' is not supported for model_type llama, use LlamaForCausalLM",
         "architectures | [\"LlamaForSequenceClassification\"] | architecture 'LlamaForSequenceClassification' is not supported",
-        "model_type | \"qwen2\" | model_type 'qwen2' is not supported, use llama",
-        "attention_bias | true | attention_bias true is not supported",
-        "mlp_bias | true | mlp_bias true is not supported",
+        "model_type | \"mixtral\" | model_type 'mixtral' is not supported, use one of llama, mistral, qwen2, qwen3, gemma, gemma2, gemma3_text, phi3, smollm3, gpt2",
+        "model_type | \"gemma\" | architecture 'LlamaForCausalLM' is not supported for model_type gemma, use GemmaForCausalLM",
         "hidden_act | \"gelu\" | hidden_act gelu is not supported",
         "sliding_window | 4096 | sliding_window the integer 4096 is not supported",
         "quantization_config | {} | quantization_config: expected load_in_4bit, use bitsandbytes in 4 bits",
         "partial_rotary_factor | 0.5 | partial_rotary_factor 0.5 is not supported",
-        "rope_scaling | {\"type\":\"yarn\",\"factor\":2} | rope_scaling: rope_type 'yarn' is not supported, use default, linear or llama3",
+        "rope_scaling | {\"type\":\"other\",\"factor\":2} | rope_scaling: rope_type 'other' is not supported, use default, linear, dynamic, yarn, longrope or llama3",
       })
   void refusesByNameWhatIsNotSupported(String field, String value, String message)
       throws IOException {
@@ -168,7 +167,7 @@ class BaseModelTest {
                 "model.layers.0.self_attn.q_proj.bias", new long[] {64}, FloatBuffer.allocate(64)));
     refused(UnsupportedModel.class)
         .withMessageEndingWith(
-            "tensor 'model.layers.0.self_attn.q_proj.bias' is not part of a Llama decoder that is supported");
+            "tensor 'model.layers.0.self_attn.q_proj.bias' is not part of a llama decoder that is supported");
   }
 
   @Test

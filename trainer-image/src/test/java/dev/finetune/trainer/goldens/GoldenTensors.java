@@ -3,6 +3,7 @@ package dev.finetune.trainer.goldens;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
+import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -10,6 +11,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.zip.GZIPInputStream;
 
 /**
  * A safetensors file read by a few lines of its own, so that the tests of the trainer's numbers do
@@ -19,10 +21,10 @@ public final class GoldenTensors {
   private final JsonNode header;
   private final ByteBuffer data;
 
-  /** Reads a file. */
+  /** Reads a file, which may be compressed by gzip. */
   public GoldenTensors(Path file) {
-    try {
-      ByteBuffer bytes = ByteBuffer.wrap(Files.readAllBytes(file)).order(ByteOrder.LITTLE_ENDIAN);
+    try (InputStream in = open(file)) {
+      ByteBuffer bytes = ByteBuffer.wrap(in.readAllBytes()).order(ByteOrder.LITTLE_ENDIAN);
       int length = (int) bytes.getLong();
       byte[] json = new byte[length];
       bytes.get(json);
@@ -31,6 +33,16 @@ public final class GoldenTensors {
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
+  }
+
+  private static InputStream open(Path file) throws IOException {
+    InputStream in = Files.newInputStream(file);
+    return file.toString().endsWith(".gz") ? new GZIPInputStream(in) : in;
+  }
+
+  /** Returns an entry of the metadata. */
+  public String metadata(String key) {
+    return header.path("__metadata__").path(key).asText();
   }
 
   /** Returns the names of the tensors. */

@@ -1,6 +1,7 @@
 package dev.finetune.trainer.goldens;
 
 import dev.finetune.api.spec.Quantization;
+import dev.finetune.trainer.basemodel.DecoderTensors;
 import dev.finetune.trainer.basemodel.ModelConfig;
 import dev.finetune.trainer.basemodel.RopeScaling;
 import dev.finetune.trainer.data.Example;
@@ -138,20 +139,11 @@ public final class RandomModel {
 
     @Override
     public long[] shape(String name) {
-      int hidden = config.hiddenSize();
-      if (name.endsWith("norm.weight")) {
-        return new long[] {hidden};
+      long[] shape = DecoderTensors.shapes(config).get(name);
+      if (shape == null) {
+        throw new IllegalArgumentException(name);
       }
-      String module = name.replaceAll("^(?:.*\\.)?([a-z_]+)\\.weight$", "$1");
-      return switch (module) {
-        case "embed_tokens", "lm_head" -> new long[] {config.vocabularySize(), hidden};
-        case "q_proj" -> new long[] {config.queryWidth(), hidden};
-        case "k_proj", "v_proj" -> new long[] {config.keyValueWidth(), hidden};
-        case "o_proj" -> new long[] {hidden, config.queryWidth()};
-        case "gate_proj", "up_proj" -> new long[] {config.intermediateSize(), hidden};
-        case "down_proj" -> new long[] {hidden, config.intermediateSize()};
-        default -> throw new IllegalArgumentException(name);
-      };
+      return shape;
     }
 
     @Override

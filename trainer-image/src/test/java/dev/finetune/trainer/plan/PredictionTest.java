@@ -13,6 +13,7 @@ import dev.finetune.trainer.data.Target;
 import dev.finetune.trainer.engine.ElementType;
 import dev.finetune.trainer.engine.Engine;
 import dev.finetune.trainer.engine.Kernels;
+import dev.finetune.trainer.goldens.FamilyGolden;
 import dev.finetune.trainer.goldens.RandomModel;
 import dev.finetune.trainer.goldens.TestEngine;
 import dev.finetune.trainer.lora.AdapterShape;
@@ -90,6 +91,22 @@ class PredictionTest {
         cases.add(
             new Case("dropout LoRA " + mode, false, grouped, null, type, 8, 0.1, recompute, 64));
       }
+    }
+    for (String family : FamilyGolden.names()) {
+      ModelConfig config = new FamilyGolden(family).config();
+      cases.add(new Case(family, false, config, null, ElementType.F32, 4, 0, false, 250, 9));
+      cases.add(
+          new Case(
+              family + " in NF4 and BF16, recomputed",
+              false,
+              config,
+              nested,
+              ElementType.BF16,
+              4,
+              0,
+              true,
+              250,
+              9));
     }
     return cases;
   }
