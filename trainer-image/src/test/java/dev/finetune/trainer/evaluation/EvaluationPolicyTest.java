@@ -111,7 +111,7 @@ class EvaluationPolicyTest {
             Points.general(0, 3, 3),
             Points.general(10, 2, 3.05),
             Points.general(20, 1, 3.2),
-            Points.general(30, 1.5, 3.1));
+            Points.general(30, 1.5, 3.09));
     assertThat(standing.bestStep()).isEqualTo(30);
     assertThat(policy.stop(standing)).isEmpty();
     assertThat(policy.delivered(standing, 40)).isEqualTo(30);

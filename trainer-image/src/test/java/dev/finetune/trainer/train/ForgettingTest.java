@@ -136,7 +136,7 @@ class ForgettingTest {
   void aModelThatIsStillTheBaseFeelsNoPull() {
     try (DecoderModel model = RandomModel.load(kernels, config, null, 3);
         LoraAdapter adapter = RandomModel.adapter(kernels, model, 3, 4)) {
-      adapter.setParameters(new float[Math.toIntExact(adapter.parameterCount())]);
+      adapter.setParameters(new float[adapter.parameters().toFloats().length]);
       float[] with = gradient(model, adapter, 5, WHOLE, task, general);
       float[] without = gradient(model, adapter, 0, WHOLE, task, general);
       assertThat(with).isEqualTo(without);
