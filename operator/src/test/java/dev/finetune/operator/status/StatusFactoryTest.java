@@ -3,7 +3,9 @@ package dev.finetune.operator.status;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.finetune.api.run.Delivery;
+import dev.finetune.api.run.EvaluationPoint;
 import dev.finetune.api.run.Head;
+import dev.finetune.api.status.AdapterStatus;
 import dev.finetune.api.status.AttemptStatus;
 import dev.finetune.api.status.Condition;
 import dev.finetune.api.status.ConditionType;
@@ -17,6 +19,8 @@ import java.time.Instant;
 import java.time.ZoneOffset;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
 import java.util.stream.Collectors;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -115,6 +119,40 @@ class StatusFactoryTest {
     assertThat(status.adapter().evalLossBefore()).isEqualTo("2.512");
     assertThat(status.adapter().evalLossAfter()).isEqualTo("1.371");
     assertThat(status.restarts()).isEqualTo(1);
+  }
+
+  @Test
+  void tellsWhatWasMeasuredOfAnEarlierAdapter() {
+    Delivery delivery =
+        new Delivery(
+            2,
+            "attempt-0002/adapter/",
+            "c0ffee",
+            500,
+            1.2,
+            2.5,
+            1.37,
+            FIRST,
+            300,
+            point(0, 0.25, 3.01),
+            point(300, 0.92134, 3.0512));
+    Head head = new Head(2, "o", FIRST, "w", List.of(), null, null, delivery);
+    AdapterStatus adapter =
+        at(
+                FIRST,
+                new Situation.Complete(Reason.Delivered, "done"),
+                new History(List.of(), null, head))
+            .adapter();
+    assertThat(adapter.step()).isEqualTo(300);
+    assertThat(adapter.metricsBefore()).isEqualTo("accuracy 0.2500");
+    assertThat(adapter.metricsAfter()).isEqualTo("accuracy 0.9213");
+    assertThat(adapter.generalLossBefore()).isEqualTo("3.010");
+    assertThat(adapter.generalLossAfter()).isEqualTo("3.051");
+  }
+
+  private static EvaluationPoint point(int step, double accuracy, double general) {
+    return new EvaluationPoint(
+        step, null, 1.0, new TreeMap<>(Map.of("accuracy", accuracy)), general, null, null);
   }
 
   @Test

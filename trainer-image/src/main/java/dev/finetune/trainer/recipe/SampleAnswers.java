@@ -79,11 +79,6 @@ record SampleAnswers(List<String> prompts, List<int[]> tokens, int most) {
     return prompts.isEmpty();
   }
 
-  /** Returns the tokens of the longest prompt with its answer, 0 if there is none. */
-  int longest() {
-    return tokens.stream().mapToInt(ids -> ids.length + most).max().orElse(0);
-  }
-
   /**
    * Answers the prompts.
    *
