@@ -58,6 +58,7 @@ class AttemptPolicyTest {
         null,
         null,
         null,
+        null,
         Scenes.NOW);
   }
 
