@@ -250,7 +250,8 @@ class FamilyGoldenTest {
       int[] ids = new int[golden.config().maxPositions() + 1];
       assertThatExceptionOfType(InvalidConfiguration.class)
           .isThrownBy(() -> lastLogits(model, ids))
-          .withMessage("a sequence of 257 tokens: the model has learned the first 256 positions only");
+          .withMessage(
+              "a sequence of 257 tokens: the model has learned the first 256 positions only");
     }
     assertThat(TestEngine.engine().liveTensors()).isEqualTo(before);
   }
