@@ -27,7 +27,9 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.SortedMap;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -103,9 +105,7 @@ record Inputs(
         labeling == null
             ? new Labeling.Closed(List.copyOf(train), List.copyOf(eval))
             : labeling.close(train, eval);
-    EvalSplit split = split(spec, files, rows, counts[0], console);
-    // What is held out is of the first source.
-    counts[0] -= rows.train().size() - split.train().size();
+    EvalSplit split = split(spec, files, rows, counts, console);
     Classifier classifier = labeling == null ? null : Classifier.of(spec, labeling, split.train());
     Classifier.requireMetric(spec, classifier);
     return new Inputs(
@@ -168,16 +168,17 @@ record Inputs(
   /**
    * Splits the rows that are read, if there is something to hold out.
    *
-   * @param first how many of the rows to train on are of the first source. Rows are held out of
-   *     these alone: they are what the job is about, whatever is mixed with them
+   * @param counts how many of the rows to train on are of each source; set to what is left of them.
+   *     Rows are held out of the first source alone: it is what the job is about, whatever is mixed
+   *     with it
    */
   private static EvalSplit split(
-      FineTuneJobSpec spec, InputFiles files, Labeling.Closed rows, int first, Console console) {
+      FineTuneJobSpec spec, InputFiles files, Labeling.Closed rows, int[] counts, Console console) {
     Double fraction = spec.dataset().evalFraction();
     if (fraction == null || fraction == 0) {
       return new EvalSplit(rows.train(), rows.heldOut());
     }
-    List<Example> own = rows.train().subList(0, first);
+    List<Example> own = rows.train().subList(0, counts[0]);
     EvalSplit split = EvalSplit.of(own, fraction, spec.training().seed());
     if (split.eval().isEmpty()) {
       throw new UnreadableData(
@@ -185,9 +186,52 @@ record Inputs(
               .formatted(files.training().getFirst().source().name()));
     }
     console.say("Held-out data: %d of these rows", split.eval().size());
+    List<Example> mixed = rows.train().subList(counts[0], rows.train().size());
+    counts[0] = split.train().size();
     List<Example> train = new ArrayList<>(split.train());
-    train.addAll(rows.train().subList(first, rows.train().size()));
+    train.addAll(apart(spec, mixed, split.eval(), counts, console));
     return new EvalSplit(train, split.eval());
+  }
+
+  /** Does with rows of the mixture that are held out of the first source what the policy says. */
+  private static List<Example> apart(
+      FineTuneJobSpec spec,
+      List<Example> mixed,
+      List<Example> heldOut,
+      int[] counts,
+      Console console) {
+    int[] kept = counts.clone();
+    Set<Long> hashes = heldOut.stream().map(Example::contentHash).collect(Collectors.toSet());
+    List<Example> left = new ArrayList<>();
+    int row = 0;
+    for (int source = 1; source < counts.length; source++) {
+      int before = left.size();
+      for (int end = row + counts[source]; row < end; row++) {
+        if (!hashes.contains(mixed.get(row).contentHash())) {
+          left.add(mixed.get(row));
+        }
+      }
+      kept[source] = left.size() - before;
+    }
+    int leaked = mixed.size() - left.size();
+    if (leaked == 0) {
+      return mixed;
+    }
+    return switch (spec.dataset().problems().leaked()) {
+      case FAIL ->
+          throw new UnreadableData(
+              "spec.dataset.mixture: %d rows are held out of spec.dataset.train: set spec.dataset.onProblem.leaked to drop or keep"
+                  .formatted(leaked));
+      case DROP -> {
+        System.arraycopy(kept, 0, counts, 0, kept.length);
+        console.say("Left out %d rows of the mixture that are held out", leaked);
+        yield left;
+      }
+      case KEEP -> {
+        console.say("note: %d rows of the mixture are held out too", leaked);
+        yield mixed;
+      }
+    };
   }
 
   /** Returns the modules of the base model, with a head if there is one. */

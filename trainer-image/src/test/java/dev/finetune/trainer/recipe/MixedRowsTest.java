@@ -40,6 +40,7 @@ class MixedRowsTest {
                 "format: tokens",
                 """
                 format: tokens
+                    onProblem: {leaked: drop}
                     mixture:
                     - uri: file:%s/b*.gz
                       weight: 0.3
@@ -62,7 +63,22 @@ class MixedRowsTest {
     InProcessRun last = new InProcessRun(job, parts);
     assertThat(last.run()).isEqualTo(ExitCode.DONE);
     assertThat(adapter(parts)).isEqualTo(adapter(whole));
-    assertThat(last.output()).contains("Training data: 38 rows");
+    assertThat(last.output())
+        .contains("Training data: 38 rows")
+        .containsPattern("Left out [12] rows of the mixture that are held out");
+  }
+
+  @Test
+  void refusesAMixtureWithRowsThatAreHeldOut() throws IOException {
+    Path failing =
+        Files.writeString(
+            folder.resolve("failing.yaml"),
+            Files.readString(job).replace("onProblem: {leaked: drop}", ""));
+    TrainingJobs.Ended ended = TrainingJobs.run(failing);
+    assertThat(ended.status()).isEqualTo(ExitCode.INVALID.code());
+    assertThat(ended.error())
+        .startsWith("trainer: spec.dataset.mixture: ")
+        .endsWith("set spec.dataset.onProblem.leaked to drop or keep");
   }
 
   @Test
