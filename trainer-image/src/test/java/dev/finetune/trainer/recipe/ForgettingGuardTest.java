@@ -108,8 +108,7 @@ class ForgettingGuardTest {
     JsonNode delivered = head(best).path("delivered");
     int step = delivered.path("adapterStep").asInt();
     assertThat(delivered.path("steps").asInt()).isEqualTo(step + 2);
-    Files.writeString(
-        job, Files.readString(job).replace("maxSteps: 12", "maxSteps: " + step));
+    Files.writeString(job, Files.readString(job).replace("maxSteps: 12", "maxSteps: " + step));
     Path shorter = folder.resolve("shorter");
     assertThat(run(job, shorter, new StopRequest(false)).error()).isEmpty();
     assertThat(head(shorter).path("delivered").path("steps").asInt()).isEqualTo(step);
