@@ -132,7 +132,7 @@ public final class HeadlessBrowser implements AutoCloseable {
       browser.attach();
       return browser;
     } catch (Exception e) {
-      process.destroyForcibly();
+      end(process);
       throw e;
     }
   }
@@ -247,14 +247,14 @@ public final class HeadlessBrowser implements AutoCloseable {
   @Override
   public void close() {
     socket.abort();
-    process.destroy();
-    try {
-      if (!process.waitFor(10, TimeUnit.SECONDS)) {
-        process.destroyForcibly();
-      }
-    } catch (InterruptedException e) {
-      process.destroyForcibly();
-      Thread.currentThread().interrupt();
-    }
+    end(process);
+  }
+
+  /** Ends a browser with its children: Debian's command is a shell script that waits for it. */
+  private static void end(Process process) {
+    List<ProcessHandle> children = process.descendants().toList();
+    children.forEach(ProcessHandle::destroyForcibly);
+    process.destroyForcibly();
+    children.forEach(child -> child.onExit().orTimeout(10, TimeUnit.SECONDS).join());
   }
 }
