@@ -51,7 +51,7 @@ class ForgettingGuardTest {
             "learningRate: 2e-3",
             "learningRate: 5e-2",
             "schedule: cosine",
-            "schedule: constant",
+            "schedule: constantWithWarmup",
             "precision: fp32",
             "precision: fp32\n    evalEverySteps: 2",
             "  checkpoint:",
