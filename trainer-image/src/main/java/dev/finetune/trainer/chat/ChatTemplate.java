@@ -9,7 +9,9 @@ import com.hubspot.jinjava.interpret.ErrorHandlingStrategy;
 import com.hubspot.jinjava.interpret.JinjavaInterpreter;
 import com.hubspot.jinjava.lib.fn.ELFunctionDefinition;
 import com.hubspot.jinjava.tree.Node;
+import dev.finetune.trainer.failure.InvalidConfiguration;
 import dev.finetune.trainer.failure.UnreadableData;
+import dev.finetune.trainer.tokenizer.Tokenizer;
 import java.lang.reflect.Method;
 import java.lang.reflect.Modifier;
 import java.time.LocalDateTime;
@@ -27,7 +29,7 @@ import org.jspecify.annotations.Nullable;
  * tokens; no file, class or network; and what it may nest, repeat and print is bounded. It may be
  * used by several threads.
  *
- * @see <a href="https://huggingface.co/docs/transformers/chat_templating">transformers, chat
+ * @see "transformers 4.57.6, documentation of chat templates"
  *     templates</a>
  */
 public final class ChatTemplate {
@@ -87,6 +89,33 @@ public final class ChatTemplate {
               .formatted(source, MOST_CHARACTERS, text.length()));
     }
     return new ChatTemplate(new TemplateText(source), text, specialTokens, clock);
+  }
+
+  /**
+   * Reads the template of a tokenizer, or another one for it.
+   *
+   * @param other template that stands in for the tokenizer's, or null
+   * @throws InvalidConfiguration if there is neither
+   */
+  public static ChatTemplate of(
+      Tokenizer tokenizer, @Nullable String other, Supplier<LocalDateTime> clock) {
+    String own = tokenizer.chatTemplate();
+    if (other == null && own == null) {
+      throw new InvalidConfiguration(
+          "spec.dataset.chatTemplate: must be given, since the tokenizer has no chat template: "
+              + tokenizer.source());
+    }
+    Map<String, String> special = new HashMap<>();
+    tokenizer.bosId().ifPresent(id -> special.put("bos_token", spelling(tokenizer, id)));
+    tokenizer.padId().ifPresent(id -> special.put("pad_token", spelling(tokenizer, id)));
+    special.put("eos_token", spelling(tokenizer, tokenizer.eosId()));
+    return other != null
+        ? of("spec.dataset.chatTemplate", other, special, clock)
+        : of("chat template of " + tokenizer.source(), String.valueOf(own), special, clock);
+  }
+
+  private static String spelling(Tokenizer tokenizer, int id) {
+    return tokenizer.decode(new int[] {id}, false);
   }
 
   /** Returns the text of the template. */

@@ -29,7 +29,7 @@ import org.jspecify.annotations.Nullable;
  * @param equality how far it equals a run without interruptions
  * @param scores metrics of the task besides the loss
  * @param general the loss on general text, or null if it was not measured
- * @see <a href="https://huggingface.co/docs/hub/model-cards">Model cards</a>
+ * @see "Hugging Face Hub, documentation of model cards"
  */
 public record ModelCard(
     FineTuneJobSpec spec,

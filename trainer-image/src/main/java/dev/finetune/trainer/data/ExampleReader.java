@@ -1,6 +1,8 @@
 package dev.finetune.trainer.data;
 
 import dev.finetune.api.spec.DatasetFormat;
+import dev.finetune.api.spec.LossOn;
+import dev.finetune.trainer.chat.ChatEncoder;
 import dev.finetune.trainer.failure.InvalidConfiguration;
 import dev.finetune.trainer.failure.UnreadableData;
 import dev.finetune.trainer.rows.Row;
@@ -30,8 +32,20 @@ public final class ExampleReader {
    * @throws InvalidConfiguration if the format is not supported
    */
   public ExampleReader(Tokenizer tokenizer, DatasetFormat format, int vocabularySize) {
-    this.format = format;
-    this.rowFormat = rowFormat(new TextEncoder(tokenizer), format, vocabularySize);
+    this(tokenizer, RowRules.of(format), vocabularySize);
+  }
+
+  /**
+   * Makes a reader that does as a job says.
+   *
+   * @param tokenizer the base model's; stays the caller's
+   * @param vocabularySize rows of the model's embedding; ids of format {@code tokens} are below it
+   * @throws InvalidConfiguration if the format is not supported, or is chat and there is no chat
+   *     template
+   */
+  public ExampleReader(Tokenizer tokenizer, RowRules rules, int vocabularySize) {
+    this.format = rules.format();
+    this.rowFormat = rowFormat(tokenizer, rules, vocabularySize);
     this.labeling = null;
   }
 
@@ -153,26 +167,42 @@ public final class ExampleReader {
     return String.valueOf(problem.getMessage());
   }
 
-  private static RowFormat rowFormat(
-      TextEncoder encoder, DatasetFormat format, int vocabularySize) {
-    return switch (format) {
-      case ALPACA ->
-          (index, row) ->
-              encoder.encode(
-                  index,
-                  AlpacaPrompt.of(row.requireText("instruction"), row.textOrEmpty("input")),
-                  row.requireText("output"));
-      case PROMPT_COMPLETION ->
-          (index, row) ->
-              encoder.encode(index, row.requireText("prompt"), row.requireText("completion"));
-      case TEXT -> (index, row) -> encoder.encode(index, "", row.requireText("text"));
+  private static RowFormat rowFormat(Tokenizer tokenizer, RowRules rules, int vocabularySize) {
+    boolean all = rules.lossOn() == LossOn.ALL;
+    return switch (rules.format()) {
+      case ALPACA -> alpaca(tokenizer, rules, all);
+      case PROMPT_COMPLETION -> {
+        TextEncoder encoder = new TextEncoder(tokenizer, "", all, false);
+        yield (index, row) ->
+            encoder.encode(index, row.requireText("prompt"), row.requireText("completion"));
+      }
+      case TEXT -> {
+        TextEncoder encoder = new TextEncoder(tokenizer);
+        yield (index, row) -> encoder.encode(index, "", row.requireText("text"));
+      }
       case TOKENS -> new TokenIds(vocabularySize);
+      case CHAT ->
+          new ChatRows(new ChatEncoder(rules.template(tokenizer), tokenizer, rules.lossOn()));
       case LABELED_TEXT, LABELED_TOKENS ->
           throw new InvalidConfiguration(
-              "spec.dataset.format: %s is for tasks of classification".formatted(name(format)));
-      case CHAT ->
-          throw new InvalidConfiguration("spec.dataset.format: not supported, was " + format);
+              "spec.dataset.format: %s is for tasks of classification"
+                  .formatted(name(rules.format())));
     };
+  }
+
+  private static RowFormat alpaca(Tokenizer tokenizer, RowRules rules, boolean all) {
+    TextEncoder encoder =
+        new TextEncoder(
+            tokenizer,
+            AlpacaPrompt.afterEos(rules.alpacaPrompt()),
+            all,
+            AlpacaPrompt.endsInBlank(rules.alpacaPrompt()));
+    return (index, row) ->
+        encoder.encode(
+            index,
+            AlpacaPrompt.of(
+                rules.alpacaPrompt(), row.requireText("instruction"), row.textOrEmpty("input")),
+            row.requireText("output"));
   }
 
   /** Returns what a job calls a format. */

@@ -4,6 +4,7 @@ import dev.finetune.api.spec.Quantization;
 import dev.finetune.trainer.adapter.LabelFile;
 import dev.finetune.trainer.checkpoint.AdapterFiles;
 import dev.finetune.trainer.checkpoint.ModelCard;
+import dev.finetune.trainer.data.PromptFile;
 import dev.finetune.trainer.failure.StorageUnreachable;
 import dev.finetune.trainer.report.ReportPage;
 import java.io.IOException;
@@ -47,6 +48,10 @@ final class AdapterDelivery {
       if (classifier != null) {
         Path labels = folder.resolve(LabelFile.NAME);
         files.put(LabelFile.NAME, Files.writeString(labels, classifier.labels().toJson()));
+      }
+      for (PromptFile prompt : session.prompts()) {
+        files.put(
+            prompt.name(), Files.writeString(folder.resolve(prompt.name()), prompt.content()));
       }
       files.put(ModelCard.FILE, Files.writeString(folder.resolve(ModelCard.FILE), modelCard));
       files.put(ReportPage.FILE, Files.writeString(folder.resolve(ReportPage.FILE), report));

@@ -130,7 +130,7 @@ final class AuditCommand implements Callable<Integer> {
       audit(
           files.reader(asked, labeling),
           files.auditSettings(asked),
-          files.data(labeling),
+          files.data(asked, labeling),
           new TokenListing(files.base().tokenizer()));
     }
   }

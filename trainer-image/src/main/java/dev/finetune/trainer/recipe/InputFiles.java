@@ -9,6 +9,7 @@ import dev.finetune.trainer.audit.SettingNames;
 import dev.finetune.trainer.basemodel.BaseModel;
 import dev.finetune.trainer.data.ExampleReader;
 import dev.finetune.trainer.data.Labeling;
+import dev.finetune.trainer.data.RowRules;
 import dev.finetune.trainer.rows.Columns;
 import dev.finetune.trainer.rows.RowSource;
 import dev.finetune.trainer.source.Source;
@@ -111,13 +112,14 @@ record InputFiles(
    *
    * @param labeling how labels become targets, or null for language modelling
    */
-  AuditReport.Files data(@Nullable Labeling labeling) {
+  AuditReport.Files data(FineTuneJobSpec spec, @Nullable Labeling labeling) {
     List<AuditReport.Mixed> mixture =
         training.stream()
             .skip(1)
             .map(
                 rows ->
-                    new AuditReport.Mixed(reader(rows.from().format(), labeling), rows.source()))
+                    new AuditReport.Mixed(
+                        reader(spec, rows.from().format(), labeling), rows.source()))
             .toList();
     return new AuditReport.Files(
         training.getFirst().source(), mixture, eval == null ? null : eval.source());
@@ -134,12 +136,14 @@ record InputFiles(
    * @param labeling how labels become targets, or null for language modelling
    */
   ExampleReader reader(FineTuneJobSpec spec, @Nullable Labeling labeling) {
-    return reader(spec.datasetFormat(), labeling);
+    return reader(spec, spec.datasetFormat(), labeling);
   }
 
-  private ExampleReader reader(DatasetFormat format, @Nullable Labeling labeling) {
+  private ExampleReader reader(
+      FineTuneJobSpec spec, DatasetFormat format, @Nullable Labeling labeling) {
     return labeling == null
-        ? new ExampleReader(base.tokenizer(), format, base.config().vocabularySize())
+        ? new ExampleReader(
+            base.tokenizer(), RowRules.of(spec.dataset(), format), base.config().vocabularySize())
         : new ExampleReader(base.tokenizer(), format, labeling);
   }
 
@@ -152,12 +156,22 @@ record InputFiles(
 
   /** Returns what rows are held against as the job says. */
   AuditSettings auditSettings(FineTuneJobSpec spec) {
+    return auditSettings(spec, packs(spec) ? Integer.MAX_VALUE : spec.training().maxLength());
+  }
+
+  /** Returns what general rows are held against, which are never packed. */
+  AuditSettings generalSettings(FineTuneJobSpec spec) {
+    return auditSettings(spec, spec.training().maxLength());
+  }
+
+  private AuditSettings auditSettings(FineTuneJobSpec spec, int maxLength) {
     return AuditSettings.of(
-        spec.training().maxLength(),
-        spec.dataset().problems(),
-        SettingNames.OF_JOB,
-        base.tokenizer(),
-        spec.task());
+        maxLength, spec.dataset().problems(), SettingNames.OF_JOB, base.tokenizer(), spec.task());
+  }
+
+  /** Returns whether texts are cut into windows, of which none is too long. */
+  static boolean packs(FineTuneJobSpec spec) {
+    return Boolean.TRUE.equals(spec.dataset().packing());
   }
 
   /** Fetches by field and remembers which bytes came. */

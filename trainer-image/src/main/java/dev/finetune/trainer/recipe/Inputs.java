@@ -1,6 +1,7 @@
 package dev.finetune.trainer.recipe;
 
 import dev.finetune.api.run.SpecHash;
+import dev.finetune.api.spec.DatasetFormat;
 import dev.finetune.api.spec.FineTuneJobSpec;
 import dev.finetune.api.spec.Forgetting;
 import dev.finetune.api.spec.Quantization;
@@ -10,8 +11,10 @@ import dev.finetune.trainer.basemodel.BaseModel;
 import dev.finetune.trainer.basemodel.StoredQuantization;
 import dev.finetune.trainer.data.EvalSplit;
 import dev.finetune.trainer.data.Example;
+import dev.finetune.trainer.data.ExampleReader;
 import dev.finetune.trainer.data.Labeling;
 import dev.finetune.trainer.data.Mixture;
+import dev.finetune.trainer.data.TextWindows;
 import dev.finetune.trainer.engine.Engine;
 import dev.finetune.trainer.failure.InvalidConfiguration;
 import dev.finetune.trainer.failure.UnreadableData;
@@ -85,7 +88,7 @@ record Inputs(
   }
 
   private static Inputs read(FineTuneJobSpec spec, InputFiles files, Console console) {
-    List<Example> train = new ArrayList<>();
+    List<Example> read = new ArrayList<>();
     List<Example> eval = new ArrayList<>();
     Labeling labeling = Classifier.labeling(spec);
     int[] counts = new int[files.training().size()];
@@ -93,9 +96,9 @@ record Inputs(
         AuditReport.ofSources(
             files.reader(spec, labeling),
             files.auditSettings(spec),
-            files.data(labeling),
+            files.data(spec, labeling),
             (source, example) -> {
-              train.add(example);
+              read.add(example);
               counts[source]++;
             },
             eval::add);
@@ -103,16 +106,17 @@ record Inputs(
     audit.requireUsable();
     Labeling.Closed rows =
         labeling == null
-            ? new Labeling.Closed(List.copyOf(train), List.copyOf(eval))
-            : labeling.close(train, eval);
+            ? new Labeling.Closed(List.copyOf(read), List.copyOf(eval))
+            : labeling.close(read, eval);
     EvalSplit split = split(spec, files, rows, counts, console);
     Classifier classifier = labeling == null ? null : Classifier.of(spec, labeling, split.train());
     Classifier.requireMetric(spec, classifier);
+    List<Example> train = packed(spec, files, split.train(), counts);
     return new Inputs(
         files,
-        split.train(),
+        train,
         mixture(files, counts),
-        split.eval(),
+        packed(spec, 0, split.eval()),
         general(spec, files, split.train(), console),
         classifier,
         audit);
@@ -156,7 +160,7 @@ record Inputs(
     AuditReport audit =
         AuditReport.of(
             files.generalReader(spec),
-            files.auditSettings(spec),
+            files.generalSettings(spec),
             new AuditReport.Files(file, List.of(), null),
             rows::add,
             rows::add);
@@ -255,6 +259,39 @@ record Inputs(
 
   private List<String> labels() {
     return classifier == null ? List.of() : classifier.labels().labels();
+  }
+
+  /**
+   * Texts are held out whole and packed after that, each source for itself, so that no window has
+   * some of both.
+   *
+   * @param counts examples of each source, which become windows of it
+   */
+  private static List<Example> packed(
+      FineTuneJobSpec spec, InputFiles files, List<Example> rows, int[] counts) {
+    if (!InputFiles.packs(spec)) {
+      return rows;
+    }
+    List<Example> all = new ArrayList<>();
+    int from = 0;
+    for (int source = 0; source < counts.length; source++) {
+      List<Example> own = rows.subList(from, from + counts[source]);
+      from += counts[source];
+      RowsOfJob origin = files.training().get(source).from();
+      if (origin.format() != DatasetFormat.TEXT) {
+        throw new InvalidConfiguration(
+            "spec.dataset.packing: needs rows of format text, but %s has rows of format %s"
+                .formatted(origin.field(), ExampleReader.name(origin.format())));
+      }
+      List<Example> packed = packed(spec, all.size(), own);
+      counts[source] = packed.size();
+      all.addAll(packed);
+    }
+    return List.copyOf(all);
+  }
+
+  private static List<Example> packed(FineTuneJobSpec spec, int first, List<Example> rows) {
+    return InputFiles.packs(spec) ? TextWindows.of(rows, spec.training().maxLength(), first) : rows;
   }
 
   /** Returns the base model, opened but not loaded; it stays this object's. */

@@ -8,6 +8,7 @@ import dev.finetune.trainer.adapter.AdapterConfig;
 import dev.finetune.trainer.adapter.AdapterSettings;
 import dev.finetune.trainer.adapter.RequestedAdapter;
 import dev.finetune.trainer.data.Example;
+import dev.finetune.trainer.data.PromptFile;
 import dev.finetune.trainer.engine.ElementType;
 import dev.finetune.trainer.engine.Engine;
 import dev.finetune.trainer.engine.Kernels;
@@ -47,6 +48,7 @@ import org.jspecify.annotations.Nullable;
  * @param tokenizer the base model's; stays the inputs'
  * @param adapterConfig content of {@code adapter_config.json}
  * @param classifier what is predicted, or null for language modelling
+ * @param prompts files that say in what form the model is asked
  */
 record Session(
     Engine engine,
@@ -65,7 +67,8 @@ record Session(
     ExampleLosses losses,
     Tokenizer tokenizer,
     String adapterConfig,
-    @Nullable Classifier classifier)
+    @Nullable Classifier classifier,
+    List<PromptFile> prompts)
     implements AutoCloseable {
   /** Loads the model and makes the adapter, as the run's record says. */
   static Session open(
@@ -175,7 +178,8 @@ record Session(
         new ExampleLosses(inputs.examples().size()),
         inputs.base().tokenizer(),
         new AdapterConfig(base.name(), base.revision(), settings, spec.task()).toJson(),
-        inputs.classifier());
+        inputs.classifier(),
+        PromptFile.all(spec, inputs.base().tokenizer()));
   }
 
   private static Objective objective(

@@ -53,7 +53,7 @@ public record Columns(String field, SortedMap<String, String> names) {
       case PROMPT_COMPLETION -> List.of("prompt", "completion");
       case TEXT -> List.of("text");
       case TOKENS -> List.of("input_ids", "labels");
-      case CHAT -> List.of("messages", "conversations", "tools", "system");
+      case CHAT -> List.of("messages", "conversations", "prompt", "completion", "tools", "system");
       case LABELED_TEXT -> List.of("text", "text_pair", "label");
       case LABELED_TOKENS -> List.of("tokens", "labels");
     };

@@ -63,7 +63,8 @@ final class GgufTokenizer {
         special("bos_token_id"),
         eos.getAsInt(),
         special("padding_token_id"),
-        metadata.booleanOr(PREFIX + "add_bos_token", false));
+        metadata.booleanOr(PREFIX + "add_bos_token", false),
+        metadata.text("tokenizer.chat_template"));
   }
 
   private OptionalInt special(String name) {

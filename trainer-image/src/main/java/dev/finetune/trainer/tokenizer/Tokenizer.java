@@ -15,9 +15,11 @@ import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.BitSet;
 import java.util.Iterator;
 import java.util.Map;
 import java.util.OptionalInt;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Turns text into the token ids that a base model knows, and back.
@@ -37,11 +39,13 @@ public final class Tokenizer implements AutoCloseable {
   private final HuggingFaceTokenizer encoder;
   private final boolean addsBos;
   private final int mostCharacters;
+  private final BitSet special;
 
   private Tokenizer(TokenizerDefinition definition, SpecialTokensInText specialTokens) {
     this.definition = definition;
     ObjectNode json = parse(definition);
     this.mostCharacters = TokenizerRules.check(definition.source(), json);
+    this.special = special(json);
     // Never wanted here, and without a bound.
     json.putNull("truncation");
     json.putNull("padding");
@@ -99,6 +103,21 @@ public final class Tokenizer implements AutoCloseable {
   /** Returns whether the model was made for texts that begin with BOS. */
   public boolean addsBos() {
     return addsBos;
+  }
+
+  /** Returns whether a token is one of those that mark, such as the end of a turn. */
+  public boolean isSpecial(int id) {
+    return special.get(id);
+  }
+
+  /** Returns the Jinja template of conversations that the model was made with, or null. */
+  public @Nullable String chatTemplate() {
+    return definition.chatTemplate();
+  }
+
+  /** Returns what errors call the tokenizer. */
+  public String source() {
+    return definition.source();
   }
 
   /** Returns the text of a {@code tokenizer.json} that makes this tokenizer. */
@@ -215,6 +234,17 @@ public final class Tokenizer implements AutoCloseable {
       return json;
     }
     throw new UnreadableData(definition.source() + ": expected a JSON object");
+  }
+
+  private static BitSet special(ObjectNode json) {
+    BitSet special = new BitSet();
+    for (JsonNode token : json.path("added_tokens")) {
+      int id = token.path("id").asInt(-1);
+      if (id >= 0 && token.path("special").asBoolean()) {
+        special.set(id);
+      }
+    }
+    return special;
   }
 
   private static String withoutSpecialTokens(ObjectNode json) {

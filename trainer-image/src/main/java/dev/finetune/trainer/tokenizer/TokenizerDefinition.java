@@ -13,6 +13,7 @@ import org.jspecify.annotations.Nullable;
  * @param eos id of the token that ends a text
  * @param pad id of the token that fills up rows
  * @param addsBos whether texts begin with BOS; null: as the post-processor of the json does
+ * @param chatTemplate Jinja template of conversations, or null
  */
 record TokenizerDefinition(
     String source,
@@ -21,4 +22,5 @@ record TokenizerDefinition(
     OptionalInt bos,
     int eos,
     OptionalInt pad,
-    @Nullable Boolean addsBos) {}
+    @Nullable Boolean addsBos,
+    @Nullable String chatTemplate) {}

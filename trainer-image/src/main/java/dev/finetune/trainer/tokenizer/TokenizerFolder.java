@@ -53,7 +53,8 @@ final class TokenizerFolder {
         special("bos"),
         eos.getAsInt(),
         special("pad"),
-        addsBos());
+        addsBos(),
+        new ChatTemplateFiles(folder, config).read());
   }
 
   private @Nullable Boolean addsBos() {

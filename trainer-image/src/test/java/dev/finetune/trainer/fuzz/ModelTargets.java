@@ -1,5 +1,6 @@
 package dev.finetune.trainer.fuzz;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import dev.finetune.api.spec.DatasetFormat;
 import dev.finetune.api.spec.OnProblem;
 import dev.finetune.api.spec.Task;
@@ -10,9 +11,11 @@ import dev.finetune.trainer.audit.SettingNames;
 import dev.finetune.trainer.basemodel.BaseModel;
 import dev.finetune.trainer.basemodel.DecoderTensors;
 import dev.finetune.trainer.basemodel.ModelConfig;
+import dev.finetune.trainer.chat.ChatTemplate;
 import dev.finetune.trainer.data.ExampleReader;
 import dev.finetune.trainer.failure.UnsupportedModel;
 import dev.finetune.trainer.goldens.Goldens;
+import dev.finetune.trainer.json.JsonFile;
 import dev.finetune.trainer.lora.ModelModules;
 import dev.finetune.trainer.quant.BitsAndBytesReader;
 import dev.finetune.trainer.tokenizer.SpecialTokensInText;
@@ -27,8 +30,10 @@ import java.nio.FloatBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 
 /** The files of a model, an adapter and a data set. */
 final class ModelTargets {
@@ -118,6 +123,18 @@ final class ModelTargets {
 
   static List<FuzzTarget> dataSets() {
     return List.of(
+        new FuzzTarget(
+            "chat-template",
+            ModelTargets::chatTemplates,
+            Mutations::bytes,
+            (input, folder) -> renderChat(new String(input, StandardCharsets.UTF_8)),
+            List.of("chat.jinja")),
+        dataSet(
+            DatasetFormat.CHAT,
+            "{'messages': [{'role': 'user', 'content': 'a'}, {'role': 'assistant', 'content': 'b'}]}\n"
+                + "{'conversations': [{'from': 'human', 'value': 'a'}, {'from': 'gpt', 'value': 'b'}], 'tools': []}\n"
+                + "{'prompt': [{'role': 'user', 'content': [{'type': 'text', 'text': 'a'}]}],"
+                + " 'completion': [{'role': 'assistant', 'content': '', 'tool_calls': [{'name': 'f', 'arguments': {}}]}]}"),
         dataSet(
             DatasetFormat.ALPACA,
             "{'instruction': 'a', 'input': 'b', 'output': 'c'}\n{'instruction': 'x', 'output': 'y'}"),
@@ -128,6 +145,30 @@ final class ModelTargets {
         dataSet(
             DatasetFormat.TOKENS,
             "{'input_ids': [1, 2, 3], 'labels': [-100, 2, 3]}\n{'input_ids': [5, 6], 'labels': [5, 6]}"));
+  }
+
+  private static List<byte[]> chatTemplates() {
+    List<byte[]> templates = new ArrayList<>();
+    JsonNode families = Goldens.json("chat/templates.json").get("templates");
+    families.forEach(template -> templates.add(utf8(template.textValue())));
+    for (JsonNode construct : Goldens.json("chat/constructs.json").get("prints")) {
+      templates.add(utf8(construct.get("template").textValue()));
+    }
+    return templates;
+  }
+
+  private static void renderChat(String template) {
+    ChatTemplate.of(
+            "chat.jinja",
+            template,
+            Map.of("bos_token", "<s>", "eos_token", "</s>"),
+            () -> ChatTemplate.TRAINING_DAY)
+        .render(
+            JsonFile.parse(
+                "messages",
+                "[{\"role\":\"user\",\"content\":\"a\"},{\"role\":\"assistant\",\"content\":\"b\"}]"),
+            null,
+            true);
   }
 
   private static FuzzTarget dataSet(DatasetFormat format, String seed) {
