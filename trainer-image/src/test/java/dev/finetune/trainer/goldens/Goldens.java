@@ -4,10 +4,14 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.finetune.trainer.data.Example;
 import java.io.IOException;
+import java.io.InputStream;
 import java.io.UncheckedIOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.zip.GZIPInputStream;
 
 /**
  * Reference numbers that PEFT, transformers and bitsandbytes made. {@code
@@ -17,16 +21,37 @@ public final class Goldens {
   private static final Path ROOT =
       Path.of(System.getProperty("finetune.goldens", "src/test/resources/goldens"));
 
+  private static final Path UNPACKED = Path.of("target/goldens");
+
   private Goldens() {}
 
-  /** Returns a file or folder of the goldens. */
+  /** Returns a file or folder of the goldens; a file that is kept compressed is unpacked. */
   public static Path path(String name) {
-    return ROOT.resolve(name);
+    Path file = ROOT.resolve(name);
+    Path compressed = ROOT.resolve(name + ".gz");
+    if (Files.exists(file) || !Files.exists(compressed)) {
+      return file;
+    }
+    Path unpacked = UNPACKED.resolve(name);
+    try {
+      if (!Files.exists(unpacked)) {
+        Files.createDirectories(unpacked.getParent());
+        Path part = Files.createTempFile(unpacked.getParent(), "part", null);
+        try (InputStream in = new GZIPInputStream(Files.newInputStream(compressed))) {
+          Files.copy(in, part, StandardCopyOption.REPLACE_EXISTING);
+        }
+        Files.move(part, unpacked, StandardCopyOption.ATOMIC_MOVE);
+      }
+      return unpacked;
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
   }
 
-  /** Opens a safetensors file of the goldens. */
+  /** Opens a safetensors file of the goldens, which may be kept compressed. */
   public static GoldenTensors tensors(String name) {
-    return new GoldenTensors(path(name));
+    Path compressed = ROOT.resolve(name + ".gz");
+    return new GoldenTensors(Files.exists(compressed) ? compressed : ROOT.resolve(name));
   }
 
   /** Reads a JSON file of the goldens. */

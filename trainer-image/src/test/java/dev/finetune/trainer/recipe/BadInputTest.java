@@ -36,7 +36,7 @@ class BadInputTest {
         "schedule: cosine | schedule: sine | spec.training.schedule",
         "rank: 4 | rnk: 4 | spec.adapter.rnk",
         "warmupSteps: 2 | {warmupSteps: 2, warmupRatio: 0.1} | spec.training",
-        "format: tokens | format: chat | spec.dataset.format"
+        "format: tokens | format: dialog | spec.dataset.format"
       })
   void namesTheFieldOfABrokenJob(String text, String broken, String field) throws IOException {
     String replacement = broken.startsWith("{") ? "warmupSteps: 2\n    warmupRatio: 0.1" : broken;
@@ -77,7 +77,7 @@ class BadInputTest {
         Files.readString(config)
             .replace("LlamaForCausalLM", "MambaForCausalLM")
             .replace("\"llama\"", "\"mamba\""));
-    fails(withModel(model), ExitCode.INVALID, "config.json", "MambaForCausalLM");
+    fails(withModel(model), ExitCode.INVALID, "config.json", "'mamba' is not supported");
   }
 
   @Test

@@ -24,11 +24,15 @@ import org.junit.jupiter.api.Test;
 
 class FlatMemoryTest {
   private static final int WARM = 50;
-  private static final int STEPS = 500;
+  private static final int STEPS = 450;
+
+  /** A leak grows in each; what the virtual machine takes for itself comes once. */
+  private static final int WINDOWS = 3;
+
   private static final long MEBIBYTE = 1 << 20;
 
   @Test
-  void tensorsAndResidentMemoryStayFlatOverFiveHundredSteps() throws IOException {
+  void tensorsAndResidentMemoryStayFlatOverManySteps() throws IOException {
     Kernels kernels = TestEngine.kernels(ElementType.BF16);
     Engine engine = TestEngine.engine();
     ModelConfig config = RandomModel.config(1, 2, 1, 8);
@@ -46,13 +50,18 @@ class FlatMemoryTest {
       engine.resetPeakBytes();
       run(trainer, examples, WARM + 1, WARM + 10);
       long peak = engine.peakBytes();
-      long resident = resident();
-      run(trainer, examples, WARM + 11, WARM + STEPS);
+      long growth = Long.MAX_VALUE;
+      int step = WARM + 11;
+      for (int window = 0; window < WINDOWS; window++, step += STEPS) {
+        long resident = resident();
+        run(trainer, examples, step, step + STEPS - 1);
+        growth = Math.min(growth, resident() - resident);
+      }
       assertThat(engine.liveTensors()).isEqualTo(tensors);
       assertThat(engine.liveBytes()).isEqualTo(bytes);
       assertThat(engine.peakBytes()).isEqualTo(peak);
       // A leak of one small tensor of each kernel of a step would be more than 32 MiB.
-      assertThat(resident() - resident).isLessThan(32 * MEBIBYTE);
+      assertThat(growth).isLessThan(32 * MEBIBYTE);
     }
   }
 
