@@ -30,7 +30,6 @@ import org.jspecify.annotations.Nullable;
  * used by several threads.
  *
  * @see "transformers 4.57.6, documentation of chat templates"
- *     templates</a>
  */
 public final class ChatTemplate {
   /** Most characters of a template. */
@@ -105,13 +104,21 @@ public final class ChatTemplate {
           "spec.dataset.chatTemplate: must be given, since the tokenizer has no chat template: "
               + tokenizer.source());
     }
+    Map<String, String> special = specialTokens(tokenizer);
+    return other != null
+        ? of("spec.dataset.chatTemplate", other, special, clock)
+        : of("chat template of " + tokenizer.source(), String.valueOf(own), special, clock);
+  }
+
+  /**
+   * Returns the texts of a tokenizer's special tokens by the names that templates have for them.
+   */
+  public static Map<String, String> specialTokens(Tokenizer tokenizer) {
     Map<String, String> special = new HashMap<>();
     tokenizer.bosId().ifPresent(id -> special.put("bos_token", spelling(tokenizer, id)));
     tokenizer.padId().ifPresent(id -> special.put("pad_token", spelling(tokenizer, id)));
     special.put("eos_token", spelling(tokenizer, tokenizer.eosId()));
-    return other != null
-        ? of("spec.dataset.chatTemplate", other, special, clock)
-        : of("chat template of " + tokenizer.source(), String.valueOf(own), special, clock);
+    return special;
   }
 
   private static String spelling(Tokenizer tokenizer, int id) {

@@ -98,7 +98,7 @@ final class ExportCommand implements Callable<Integer> {
       } else {
         MergeCheck measured = new MergeCheck(opened, precision);
         measured.runUnmerged(null);
-        ChatText template = ChatText.find(opened.place(), opened.base(), opened.adapter());
+        ChatText template = ChatText.find(opened.base(), opened.adapter());
         String jinja = template == null ? null : template.text();
         opened.mergeWith(
             weights -> new GgufModel(encoder).write(opened.base(), weights, jinja, out));

@@ -106,7 +106,7 @@ final class GenerateCommand implements Callable<Integer> {
   }
 
   private String templated(BaseModelOptions.Loaded loaded, @Nullable Path adapter) {
-    return ChatText.require(loaded.place(), loaded.base(), adapter)
+    return ChatText.require(loaded.base(), adapter)
         .render(loaded.base().tokenizer(), system, prompt);
   }
 
