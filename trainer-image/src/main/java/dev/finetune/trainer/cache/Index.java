@@ -5,6 +5,7 @@ import dev.finetune.trainer.storage.Sha256;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.channels.Channels;
+import java.nio.channels.ClosedByInterruptException;
 import java.nio.channels.SeekableByteChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -44,7 +45,8 @@ final class Index {
         Files.deleteIfExists(file);
       }
       return found;
-    } catch (NoSuchFileException e) {
+    } catch (NoSuchFileException | ClosedByInterruptException e) {
+      // Who was interrupted gives up; nothing is wrong with the file.
       return Optional.empty();
     } catch (IOException e) {
       notices.accept("cache: " + file + " cannot be read: " + e.getMessage());
@@ -89,6 +91,8 @@ final class Index {
           file(document.getClass(), document.key()),
           StandardCopyOption.ATOMIC_MOVE,
           StandardCopyOption.REPLACE_EXISTING);
+    } catch (ClosedByInterruptException e) {
+      ContentCache.deleteQuietly(partial);
     } catch (IOException e) {
       notices.accept("cache " + folder.root() + ": index not written: " + e.getMessage());
       ContentCache.deleteQuietly(partial);

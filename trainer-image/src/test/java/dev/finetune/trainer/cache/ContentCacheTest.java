@@ -177,6 +177,23 @@ class ContentCacheTest {
   }
 
   @Test
+  void whoIsInterruptedGivesUpAndBlamesNoFile() throws IOException {
+    Content content = add(process(), "weights");
+    ContentCache second = process();
+    CheckedContent known = second.find(CheckedContent.class, content.sha256()).orElseThrow();
+    Thread.currentThread().interrupt();
+    try {
+      assertThat(second.find(CheckedContent.class, content.sha256())).isEmpty();
+      second.put(known);
+    } finally {
+      assertThat(Thread.interrupted()).isTrue();
+    }
+    assertThat(notices).isEmpty();
+    assertThat(folder.resolve("cache/partial")).isEmptyDirectory();
+    assertThat(second.find(CheckedContent.class, content.sha256())).contains(known);
+  }
+
+  @Test
   void anIndexThatIsAPipeIsNotWaitedFor() throws Exception {
     Content content = add(process(), "weights");
     Path index = list("index").getFirst();
