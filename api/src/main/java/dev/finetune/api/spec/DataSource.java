@@ -18,8 +18,8 @@ public record DataSource(
         @ValidationRule(value = "self.matches('" + Source.REGEX + "')", message = Source.MESSAGE)
         String uri,
     @JsonPropertyDescription(
-            "How many times an epoch sees its rows, 0.001 to 100: 0.5 is another half of them each epoch. Default 1.")
-        @Min(0.001)
+            "How many times an epoch sees its rows, above 0 and at most 100: 0.5 is another half of them each epoch. Default 1.")
+        @Min(value = 0, inclusive = false)
         @Max(100)
         @Default("1")
         Double weight,
